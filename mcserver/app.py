@@ -1,0 +1,156 @@
+"""The composition root: the one module that names concrete back ends, and the order in which a server comes up and goes down."""
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from socket import socket
+
+from embedding.batcher import Batcher
+from embedding.e5 import build as e5
+from embedding.errors import EmbeddingError
+from embedding.onnx import OnnxEncoder
+from embedding.seam import Encoder
+from mcserver.cache import SemanticCache
+from mcserver.cache.upkeep import Upkeep
+from mcserver.commands import FAMILIES
+from mcserver.context import Context
+from mcserver.folder import DataFolder, StartupError
+from mcserver.server import Server, bind_sockets
+from mcserver.settings import Settings
+from mcserver.statistics import ServerStatistics
+from mcserver.table import Table
+from storage.errors import StorageError
+from storage.faiss import FaissIndex
+from storage.sqlite import SqliteStore
+
+__all__ = ["run"]
+
+_log = logging.getLogger("mcserver")
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM, SIGINT or SHUTDOWN. Raises StartupError where the server cannot start."""
+    folder = DataFolder(settings.dir)
+    try:
+        sockets = bind_sockets(settings)
+        encoder = make_encoder(settings)
+        with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
+            runner.run(_serve(settings, encoder, sockets))
+    finally:
+        folder.release()
+
+
+def make_encoder(settings: Settings) -> Encoder:
+    """The provider that `embedder` names, its model built first where it is the default one and not there yet."""
+    provider, _, name = settings.embedder.partition(":")
+    threads = settings.embedder_threads or os.cpu_count() or 1
+    try:
+        match provider:
+            case "onnx":
+                return OnnxEncoder(_model_folder(settings, name), threads=threads)
+            case _:
+                raise StartupError(f"unknown provider '{provider}' in embedder '{settings.embedder}', expected onnx")
+    except EmbeddingError as error:
+        raise StartupError(str(error)) from None
+
+
+def _model_folder(settings: Settings, name: str) -> Path:
+    if name != e5.NAME:
+        return Path(name)
+    path = settings.dir / "models" / name
+    e5.build(path, progress=_show_progress)
+    return path
+
+
+def _show_progress(done: int, total: int, what: str) -> None:
+    end = "\n" if done == total else "\r" if sys.stderr.isatty() else "\n"
+    sys.stderr.write(f"building the model: {100 * done // total:3d} % {what:<40}{end}")
+    sys.stderr.flush()
+
+
+def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if settings.loop == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        raise StartupError("loop uvloop is not installed: pip install 'mcserver[uvloop]', or use loop asyncio") from None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(settings: Settings, encoder: Encoder, sockets: list[socket]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    cache = make_cache(settings, encoder)
+    context = Context(
+        settings=settings,
+        cache=cache,
+        commands=Table(FAMILIES),
+        statistics=ServerStatistics(),
+        shutdown=stopping.set,
+        started=time.time(),
+        run_id=secrets.token_hex(20),
+        port=sockets[0].getsockname()[1],
+    )
+    server = Server(context)
+    upkeep = Upkeep(cache, settings, context.statistics)
+    await server.listen(sockets)
+    try:
+        await cache.open()
+    except StorageError as error:
+        await server.close()
+        await cache.close()
+        raise StartupError(str(error)) from None
+    _subscribe(settings, cache)
+    context.loading = False
+    upkeep.start()
+    _calm_collector()
+    _log.info("event=ready port=%d pid=%d models=%d embedder=%s", context.port, os.getpid(), len(cache.models), encoder.name)
+    await stopping.wait()
+    _log.info("event=stopping")
+    await server.close()
+    await upkeep.stop()
+    await cache.close()
+    _log.info("event=stopped")
+
+
+def make_cache(settings: Settings, encoder: Encoder) -> SemanticCache:
+    """The cache with the back ends that the settings ask for."""
+    embedder = Batcher(
+        encoder,
+        queue_limit=settings.embed_queue_limit,
+        workers=settings.embedder_workers,
+        cache_bytes=settings.embed_cache_size,
+    )
+    index = FaissIndex(
+        settings.dir / "index",
+        exact_max=settings.index_exact_max,
+        m=settings.hnsw_m,
+        ef_construction=settings.hnsw_ef_construction,
+        ef_search=settings.hnsw_ef_search,
+    )
+    store = SqliteStore(str(settings.dir / "mcserver.db"), durability=settings.durability)
+    return SemanticCache(store=store, index=index, embedder=embedder, settings=settings)
+
+
+def _subscribe(settings: Settings, cache: SemanticCache) -> None:
+    for name in cache.settings_used():
+        settings.subscribe(name, cache.reconfigure)
+
+
+def _calm_collector() -> None:
+    """Keep the garbage collector from walking through every stored object again and again: a full walk of a million stops the loop for
+    hundreds of milliseconds. What start-up made stays out of it, and it runs less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,0 +1,111 @@
+"""Work that goes on beside the requests: hit counters to the store, expired entries out, the index checked against the table."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from mcserver.exact import Answer
+from mcserver.settings import Settings
+from mcserver.statistics import ServerStatistics
+from storage.errors import StorageError
+from storage.records import Delete, Touch
+
+if TYPE_CHECKING:
+    from mcserver.cache.semantic import SemanticCache
+
+__all__ = ["Upkeep"]
+
+FLUSH_SECONDS = 1.0
+SWEEP_SECONDS = 0.5
+SWEEP_ROWS = 500
+"""Expired rows removed in one unit; more follow at once, with other work in between."""
+
+_log = logging.getLogger("mcserver")
+
+
+class Upkeep:
+    """The background tasks of a cache."""
+
+    def __init__(self, cache: "SemanticCache", settings: Settings, statistics: ServerStatistics) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._statistics = statistics
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin."""
+        self._tasks = [
+            asyncio.create_task(self._every(lambda: FLUSH_SECONDS, self.flush)),
+            asyncio.create_task(self._every(lambda: SWEEP_SECONDS, self.sweep)),
+            asyncio.create_task(self._every(lambda: float(self._settings.index_check_interval), self.check)),
+        ]
+
+    async def stop(self) -> None:
+        """End, with the hit counters stored."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._unless_down(self.flush)
+
+    async def flush(self) -> None:
+        """Store the hit counters of the answers hit since the last time. Counters of a failed write are counted as dropped."""
+        touched = self._cache.exact.take_touched()
+        if not touched:
+            return
+        hits = tuple((answer.entry.id, answer.hits, answer.last_hit) for answer in touched)
+        for answer in touched:
+            self._save(answer)
+        try:
+            await self._cache.store.apply([Touch(hits)], self._cache.now())
+        except StorageError:
+            self._statistics.touches_dropped += len(hits)
+            raise
+
+    async def sweep(self) -> None:
+        """Remove expired entries with their vectors, in bounded steps."""
+        while True:
+            now = self._cache.now()
+            rows = await self._cache.store.expired(now, limit=SWEEP_ROWS)
+            models: dict[int, list[int]] = {}
+            for model_id, entry_id in rows:
+                models.setdefault(model_id, []).append(entry_id)
+            for model_id, ids in models.items():
+                outcomes = await self._cache.submit([Delete(model_id, tuple(ids))], now)
+                self._statistics.expired += outcomes[0].count
+            if len(rows) < SWEEP_ROWS:
+                return
+
+    async def check(self) -> None:
+        """Compare the index with the table; the index repairs itself and logs what differed."""
+        await self._cache.index.check()
+
+    async def _every(self, seconds: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds())
+            await self._unless_down(work)
+
+    async def _unless_down(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except StorageError as error:
+            _log.warning("event=upkeep-failed work=%s error=%r", getattr(work, "__name__", "work"), str(error))
+
+    @staticmethod
+    def _save(answer: Answer) -> None:
+        """Add what the hits saved, as the entry's META tells it, and move the counter over to the stored one."""
+        tokens, cost = _worth(answer.entry.meta)
+        answer.statistics.tokens_saved += tokens * answer.hits
+        answer.statistics.cost_saved += cost * answer.hits
+        answer.stored_hits += answer.hits
+        answer.hits = 0
+
+
+def _worth(meta: str) -> tuple[int, float]:
+    """Tokens and cost of one answer from its META, 0 where it says nothing."""
+    value = json.loads(meta) if meta else {}
+    if not isinstance(value, dict):
+        return 0, 0.0
+    tokens, cost = value.get("tokens", 0), value.get("cost", 0)
+    return (tokens if isinstance(tokens, int) else 0), (float(cost) if isinstance(cost, int | float) else 0.0)

@@ -1,0 +1,340 @@
+"""The sections of INFO. Names are those that exporters and clients of Redis read; a field of something that does not exist here is 0, or
+what Redis says where it is switched off."""
+
+import os
+import platform
+import resource
+import selectors
+import sys
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from mcserver import __version__
+from mcserver.context import Call
+from mcserver.process import peak_bytes, processor_time, resident_bytes, system_bytes
+from mcserver.statistics import CommandStatistics
+from mcserver.version import REDIS_VERSION, module_version
+
+__all__ = [
+    "cache_statistics",
+    "clients",
+    "cluster",
+    "command_statistics",
+    "error_statistics",
+    "keyspace",
+    "latency_statistics",
+    "memory",
+    "models",
+    "modules",
+    "persistence",
+    "processor",
+    "replication",
+    "server",
+    "stats",
+]
+
+Fields = Mapping[str, object]
+
+_PERCENTILES = (0.5, 0.99, 0.999)
+_NO_ID = "0" * 40
+_LRU_CLOCK_BITS = 24
+_KB = 1024
+_STAT_WORDS = "used_memory connected_clients blocked_clients bgsave_in_progress aof_rewrite_in_progress loading cluster_enabled".split()
+"""Names that redis-cli --stat looks for in the whole text."""
+
+
+def server(call: Call) -> Fields:
+    """The process and the machine."""
+    now = call.cache.clock()
+    uptime = max(0, int(now - call.context.started))
+    return {
+        "redis_version": REDIS_VERSION,
+        "redis_git_sha1": "00000000",
+        "redis_git_dirty": 0,
+        "redis_build_id": "0",
+        "redis_mode": "standalone",
+        "server_name": "mcserver",
+        "mcserver_version": __version__,
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "arch_bits": sys.maxsize.bit_length() + 1,
+        "multiplexing_api": selectors.DefaultSelector.__name__.removesuffix("Selector").lower(),
+        "process_id": os.getpid(),
+        "process_supervised": "no",
+        "run_id": call.context.run_id,
+        "tcp_port": call.context.port,
+        "server_time_usec": int(now * 1_000_000),
+        "uptime_in_seconds": uptime,
+        "uptime_in_days": uptime // 86400,
+        "hz": 1,
+        "configured_hz": 1,
+        "lru_clock": int(now) % (1 << _LRU_CLOCK_BITS),
+        "executable": _path(sys.argv[0]),
+        "config_file": "",
+        "io_threads_active": 0,
+    }
+
+
+def clients(call: Call) -> Fields:
+    """The connections."""
+    buffers = [client.buffered() for client in call.context.clients.values()]
+    return {
+        "connected_clients": len(buffers),
+        "cluster_connections": 0,
+        "maxclients": call.context.settings.maxclients,
+        "client_recent_max_input_buffer": max((received for received, _ in buffers), default=0),
+        "client_recent_max_output_buffer": max((unread for _, unread in buffers), default=0),
+        "blocked_clients": 0,
+        "tracking_clients": 0,
+        "pubsub_clients": 0,
+        "watching_clients": 0,
+        "clients_in_timeout_table": 0,
+        "total_watched_keys": 0,
+        "total_blocking_keys": 0,
+    }
+
+
+def memory(call: Call) -> Fields:
+    """What is used is what the process has in RAM: model, index and libraries too, which no allocator of ours could count."""
+    used, peak, start = resident_bytes(), peak_bytes(), call.context.memory_at_start
+    peak = max(peak, used)  # the system updates the peak a little later
+    answers = call.cache.exact.bytes
+    unread = sum(sum(client.buffered()) for client in call.context.clients.values())
+    total = system_bytes()
+    return {
+        "used_memory": used,
+        "used_memory_human": _human(used),
+        "used_memory_rss": used,
+        "used_memory_rss_human": _human(used),
+        "used_memory_peak": peak,
+        "used_memory_peak_human": _human(peak),
+        "used_memory_peak_perc": _percent(used, peak),
+        "used_memory_overhead": used - answers,
+        "used_memory_startup": start,
+        "used_memory_dataset": answers,
+        "used_memory_dataset_perc": _percent(answers, used - start),
+        "allocator_allocated": used,
+        "allocator_active": used,
+        "allocator_resident": used,
+        "total_system_memory": total,
+        "total_system_memory_human": _human(total),
+        "used_memory_lua": 0,
+        "used_memory_lua_human": "0B",
+        "used_memory_scripts": 0,
+        "used_memory_scripts_human": "0B",
+        "number_of_cached_scripts": 0,
+        "maxmemory": 0,
+        "maxmemory_human": "0B",
+        "maxmemory_policy": "noeviction",
+        "allocator_frag_ratio": "1.00",
+        "allocator_frag_bytes": 0,
+        "allocator_rss_ratio": "1.00",
+        "allocator_rss_bytes": 0,
+        "mem_fragmentation_ratio": "1.00",
+        "mem_fragmentation_bytes": 0,
+        "mem_not_counted_for_evict": 0,
+        "mem_clients_slaves": 0,
+        "mem_clients_normal": unread,
+        "mem_allocator": "libc",
+        "active_defrag_running": 0,
+        "lazyfree_pending_objects": 0,
+    }
+
+
+def persistence(call: Call) -> Fields:
+    """Every write is kept before it is answered: as a server with an append-only file, that has nothing left to save."""
+    return {
+        "loading": int(call.context.loading),
+        "async_loading": 0,
+        "rdb_changes_since_last_save": 0,
+        "rdb_bgsave_in_progress": 0,
+        "rdb_last_save_time": int(call.context.started),
+        "rdb_last_bgsave_status": "ok",
+        "rdb_last_bgsave_time_sec": -1,
+        "rdb_current_bgsave_time_sec": -1,
+        "aof_enabled": 1,
+        "aof_rewrite_in_progress": 0,
+        "aof_rewrite_scheduled": 0,
+        "aof_last_rewrite_time_sec": -1,
+        "aof_current_rewrite_time_sec": -1,
+        "aof_last_bgrewrite_status": "ok",
+        "aof_last_write_status": "ok",
+    }
+
+
+def stats(call: Call) -> Fields:
+    """Counters since the start, or CONFIG RESETSTAT."""
+    counted = call.context.statistics
+    found = [model.statistics for model in call.cache.models]
+    return {
+        "total_connections_received": counted.connections_received,
+        "total_commands_processed": counted.commands_processed,
+        "instantaneous_ops_per_sec": round(counted.rates.commands),
+        "total_net_input_bytes": counted.bytes_in,
+        "total_net_output_bytes": counted.bytes_out,
+        "instantaneous_input_kbps": f"{counted.rates.bytes_in / _KB:.2f}",
+        "instantaneous_output_kbps": f"{counted.rates.bytes_out / _KB:.2f}",
+        "rejected_connections": counted.connections_rejected,
+        "sync_full": 0,
+        "sync_partial_ok": 0,
+        "sync_partial_err": 0,
+        "expired_keys": counted.expired,
+        "expired_stale_perc": "0.00",
+        "evicted_keys": 0,
+        "evicted_clients": 0,
+        "keyspace_hits": sum(model.exact + model.semantic for model in found),
+        "keyspace_misses": sum(model.misses.total() for model in found),
+        "pubsub_channels": 0,
+        "pubsub_patterns": 0,
+        "latest_fork_usec": 0,
+        "tracking_total_keys": 0,
+        "tracking_total_items": 0,
+        "tracking_total_prefixes": 0,
+        "unexpected_error_replies": 0,
+        "total_error_replies": counted.errors.total(),
+        "total_reads_processed": counted.reads,
+        "total_writes_processed": counted.writes,
+        "client_query_buffer_limit_disconnections": counted.query_limit_disconnections,
+        "client_output_buffer_limit_disconnections": counted.output_limit_disconnections,
+        "acl_access_denied_auth": counted.authentication_failures,
+        "acl_access_denied_cmd": 0,
+        "acl_access_denied_key": 0,
+        "acl_access_denied_channel": 0,
+    }
+
+
+def replication(call: Call) -> Fields:
+    """A server on its own."""
+    return {
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": call.context.run_id,
+        "master_replid2": _NO_ID,
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": 0,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    }
+
+
+def processor(call: Call) -> Fields:
+    """Seconds of processor time."""
+    own, children = processor_time(), processor_time(resource.RUSAGE_CHILDREN)
+    fields = {
+        "used_cpu_sys": own.system,
+        "used_cpu_user": own.user,
+        "used_cpu_sys_children": children.system,
+        "used_cpu_user_children": children.user,
+    }
+    if hasattr(resource, "RUSAGE_THREAD"):  # Linux
+        main = processor_time(resource.RUSAGE_THREAD)
+        fields |= {"used_cpu_sys_main_thread": main.system, "used_cpu_user_main_thread": main.user}
+    return {name: f"{seconds:.6f}" for name, seconds in fields.items()}
+
+
+def modules(call: Call) -> Fields:
+    """The semantic cache, as Redis would list it were it a module."""
+    return {"module": f"name=mc,ver={module_version()},api=1,filters=0,usedby=[],using=[],options=[]"}
+
+
+def command_statistics(call: Call) -> Fields:
+    """Per command, those that were called or refused."""
+    return {f"cmdstat_{name}": _describe(counters) for name, counters in _used(call).items()}
+
+
+def error_statistics(call: Call) -> Fields:
+    """Error replies by their first word."""
+    return {f"errorstat_{code}": f"count={count}" for code, count in sorted(call.context.statistics.errors.items())}
+
+
+def latency_statistics(call: Call) -> Fields:
+    """Percentiles of the time per command."""
+    return {f"latency_percentiles_usec_{name}": _percentiles(counters) for name, counters in _used(call).items() if counters.calls}
+
+
+def cluster(call: Call) -> Fields:
+    """There is none."""
+    return {"cluster_enabled": 0}
+
+
+def keyspace(call: Call) -> Fields:
+    """A model is a key. No line where there is none, as in Redis: tools divide by the number."""
+    keys = len(call.cache.models)
+    return {"db0": f"keys={keys},expires=0,avg_ttl=0,subexpiry=0"} if keys else {}
+
+
+def cache_statistics(call: Call) -> Fields:
+    """The semantic cache: all models together."""
+    cache = call.cache
+    found = [model.statistics for model in cache.models]
+    reasons = sorted({reason for one in found for reason in one.misses})
+    return {
+        "mc_version": __version__,
+        "mc_embedder": cache.embedder.name,
+        "mc_dimension": cache.embedder.dimension,
+        "mc_models_count": len(found),
+        "mc_sets": sum(one.sets for one in found),
+        "mc_hits_exact": sum(one.exact for one in found),
+        "mc_hits_semantic": sum(one.semantic for one in found),
+        "mc_misses": sum(one.misses.total() for one in found),
+        **{f"mc_misses_{reason}": sum(one.misses[reason] for one in found) for reason in reasons},
+        "mc_tokens_saved": sum(one.tokens_saved for one in found),
+        "mc_cost_saved": f"{sum(one.cost_saved for one in found):.6f}",
+        "mc_exact_answers": len(cache.exact),
+        "mc_exact_bytes": cache.exact.bytes,
+        "mc_exact_evicted": cache.exact.evicted,
+        "mc_touches_dropped": call.context.statistics.touches_dropped,
+    }
+
+
+def models(call: Call) -> Fields:
+    """Counters per model; from memory, so that INFO answers whatever the store does. Names are written as in a URL."""
+    return {
+        f"mc_model_{quote(model.name, safe='')}": (
+            f"sets={model.statistics.sets},hits_exact={model.statistics.exact},hits_semantic={model.statistics.semantic},"
+            f"misses={model.statistics.misses.total()},tokens_saved={model.statistics.tokens_saved}"
+        )
+        for model in sorted(call.cache.models, key=lambda model: model.name)
+    }
+
+
+def _used(call: Call) -> dict[str, CommandStatistics]:
+    commands = call.context.statistics.commands
+    return {name: counters for name, counters in sorted(commands.items()) if counters.calls or counters.rejected}
+
+
+def _describe(counters: CommandStatistics) -> str:
+    mean = counters.microseconds / counters.calls if counters.calls else 0.0
+    return (
+        f"calls={counters.calls},usec={counters.microseconds},usec_per_call={mean:.2f},"
+        f"rejected_calls={counters.rejected},failed_calls={counters.failed}"
+    )
+
+
+def _percentiles(counters: CommandStatistics) -> str:
+    values = counters.latency.percentiles(_PERCENTILES)
+    return ",".join(f"p{share * 100:g}={value}" for share, value in zip(_PERCENTILES, values, strict=True))
+
+
+def _path(path: str) -> str:
+    """A path that redis-cli --stat cannot take for one of its fields."""
+    full = os.path.realpath(path)
+    return "" if any(word in full for word in _STAT_WORDS) else full
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole if whole > 0 else 0:.2f}%"
+
+
+def _human(size: int) -> str:
+    """Bytes as Redis writes them for people: 512B, 1.06M."""
+    if size < _KB:
+        return f"{size}B"
+    value, unit = float(size), ""
+    for unit in "KMGT":  # noqa: B007 - the last unit is used after the loop
+        value /= _KB
+        if value < _KB:
+            break
+    return f"{value:.2f}{unit}"

@@ -1,0 +1,96 @@
+"""MULTI, EXEC and DISCARD: what is queued between them takes effect in one step."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from mcserver.context import Call, Context, Queued, Result
+from mcserver.dispatch import call_of, wire_error
+from mcserver.table import Family, Job
+from protocol.errors import CommandError, transaction_aborted
+from protocol.reply import OK
+from storage.seams import Transaction
+
+__all__ = ["family"]
+
+family = Family("transactions")
+
+
+@family.command("MULTI", "", summary="Starts a transaction.", flags="noscript loading stale fast")
+def multi(call: Call) -> object:
+    """Reply: OK; the commands that follow are queued."""
+    if call.client.transaction is not None:
+        raise CommandError("MULTI calls can not be nested")
+    call.client.transaction = []
+    return OK
+
+
+@family.command("DISCARD", "", summary="Forgets the queued commands.", flags="noscript loading stale fast", complexity="O(N) with N commands")
+def discard(call: Call) -> object:
+    """Reply: OK."""
+    if call.client.transaction is None:
+        raise CommandError("DISCARD without MULTI")
+    call.client.leave_transaction()
+    return OK
+
+
+@family.command("EXEC", "", summary="Runs the queued commands in one step.", flags="write noscript loading stale", complexity="that of the commands")
+def execute(call: Call) -> Result:
+    """Reply: an array of the commands' replies. A command that could not be queued makes it refuse them all."""
+    client = call.client
+    queued, failed = client.transaction, client.transaction_failed
+    client.leave_transaction()
+    if queued is None:
+        raise CommandError("EXEC without MULTI")
+    if failed:
+        raise transaction_aborted()
+    return Transactional(call, queued)
+
+
+class Transactional(Job):
+    """The commands of one EXEC. Texts are embedded first; then all commands run with nothing of another client in between."""
+
+    def __init__(self, call: Call, queued: list[Queued]) -> None:
+        self._context: Context = call.context
+        self._calls = [call_of(call.context, call.client, one.command, one.words) for one in queued]
+        for one in self._calls:
+            one.queued, one.now = True, call.now
+        self._jobs: dict[int, Job] = {}
+        self._errors: dict[int, CommandError] = {}
+
+    async def prepare(self) -> None:
+        """Build the jobs and prepare them side by side. What fails here fails as one reply of EXEC, as in Redis."""
+        for position, call in enumerate(self._calls):
+            if call.command.deferred:
+                try:
+                    job = call.command.run(call)
+                except Exception as error:  # noqa: BLE001 - becomes the reply of this command, as in dispatch
+                    self._errors[position] = wire_error(error, call.command.name)
+                else:
+                    assert isinstance(job, Job)
+                    self._jobs[position] = job
+        results = await asyncio.gather(*(job.prepare() for job in self._jobs.values()), return_exceptions=True)
+        for position, result in zip(list(self._jobs), results, strict=True):
+            if isinstance(result, BaseException):
+                self._errors[position] = wire_error(result, self._calls[position].command.name)
+
+    def start(self, within: Transaction | None = None) -> Awaitable[object]:
+        """Run them; EXEC cannot be inside another."""
+        return self._run()
+
+    async def _run(self) -> object:
+        if not self._jobs:
+            return [await self._reply(position, None) for position in range(len(self._calls))]
+        async with self._context.cache.transaction() as transaction:
+            return [await self._reply(position, transaction) for position in range(len(self._calls))]
+
+    async def _reply(self, position: int, transaction: Transaction | None) -> object:
+        call = self._calls[position]
+        if position in self._errors:
+            return self._errors[position]
+        call.within = transaction
+        try:
+            job = self._jobs.get(position)
+            result = job.start(transaction) if job else call.command.run(call)
+            return await result if isinstance(result, Awaitable) else result
+        except Exception as error:  # noqa: BLE001 - as above
+            return wire_error(error, call.command.name)

@@ -1,0 +1,386 @@
+"""One client's connection: bytes in, commands in their order, replies in the same order.
+
+Replies that are ready go straight out. A command that takes time gets a slot; later replies queue up behind it. Reads of a pipeline run
+side by side. A write waits for the reads before it, later reads wait for it; consecutive writes prepare side by side and take
+effect in their order.
+"""
+
+import asyncio
+import socket
+import time
+from collections import deque
+from collections.abc import Awaitable, Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, cast
+
+from mcserver.context import Client, Context
+from mcserver.dispatch import execute, queues, resolve, wire_error
+from mcserver.table import Command, Job
+from protocol.errors import CommandError, ProtocolError
+from protocol.reply import encode
+from protocol.request import Limits, RequestParser
+
+if TYPE_CHECKING:
+    from mcserver.server import Server
+
+__all__ = ["Connection"]
+
+MAX_PENDING = 128
+"""Commands of one connection under way or waiting; beyond it nothing more is read from it."""
+
+MAX_PENDING_BYTES = 64 * 1024 * 1024
+"""The same for the bytes of their arguments."""
+
+MAX_COMMANDS_PER_TURN = 500
+"""Commands run before other connections get their turn; at some microseconds each this is 1 or 2 ms."""
+
+JOINED_BYTES = 256 * 1024
+"""Replies are sent as one piece up to this size, larger ones piece by piece: joining would copy them."""
+
+
+class _Slot:
+    """The place of a reply that is not ready yet."""
+
+    __slots__ = ("data", "protocol", "size", "writes")
+
+    def __init__(self, protocol: int, size: int, *, writes: bool) -> None:
+        self.data: bytes | None = None
+        self.protocol = protocol
+        self.size = size
+        self.writes = writes
+
+
+class Connection(asyncio.Protocol):
+    """The asyncio side of a client."""
+
+    def __init__(self, server: "Server", context: Context) -> None:
+        self._server = server
+        self._context = context
+        self._statistics = context.statistics
+        self._requests = context.cache.exact.requests
+        self._touched = context.cache.exact.touched
+        self._gate = context.cache.gate
+        self._parser: RequestParser = server.parser()
+        self._slots: deque[_Slot] = deque()
+        self._waiting: deque[list[bytes]] = deque()
+        self._out: list[bytes] = []
+        self._pending_bytes = 0
+        self._reads = 0
+        self._writes = 0
+        self._turn: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading = True
+        self._scheduled = False
+        self._output_full = False
+        self._lost = False
+        self._admitted = False
+        self._farewell = b""
+        self.client: Client = cast(Client, None)
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet nobody: Redis clients speak first. A server that is full says so and closes."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
+        refusal = self._server.admit(self)
+        self._admitted = not refusal
+        if refusal:
+            self.transport.write(encode(CommandError(refusal), 2))
+            self.transport.close()
+            self._lost = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the reads. Writes that were received go on: their client may have gone, what it said has been said."""
+        self._lost = True
+        if not self._admitted:
+            return
+        self._server.forget(self)
+        self.client.closing = True
+        self._out.clear()
+        self._waiting = deque(words for words in self._waiting if self._is_write(words))
+        if self._reads:  # then nothing under way is a write
+            for task in self._tasks:
+                task.cancel()
+
+    def eof_received(self) -> bool:
+        """A client that only stopped sending still gets its replies."""
+        self.client.closing = True
+        return bool(self._slots or self._waiting)
+
+    def pause_writing(self) -> None:
+        """The client does not read its replies: read none of its commands until it does."""
+        self._output_full = True
+        self._server.check_output(self)
+        self._throttle()
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        self._output_full = False
+        self._work()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of any chunking."""
+        self._statistics.bytes_in += len(data)
+        self._statistics.reads += 1
+        try:
+            self._parser.feed(data)
+        except ProtocolError as error:
+            self._break(error)
+        self._work()
+
+    def idle_since(self) -> float | None:
+        """When the client was last active, in seconds since the epoch; None while it waits for a reply."""
+        return None if self._slots or self._waiting else self.client.last_active
+
+    def busy(self) -> bool:
+        """Whether replies are still owed."""
+        return bool(self._slots or self._waiting)
+
+    def buffered(self) -> tuple[int, int]:
+        """Bytes not yet understood, bytes not yet read by the client."""
+        return self._parser.buffered, self.transport.get_write_buffer_size()
+
+    def finish(self) -> None:
+        """Take no more commands; close when the replies owed are sent."""
+        self.client.closing = True
+        self._work()
+
+    def limit(self, limits: Limits) -> None:
+        """Take over changed limits."""
+        self._parser.limits = limits
+
+    def abort(self) -> None:
+        """Close now."""
+        self.transport.abort()
+
+    def _work(self) -> None:
+        """Run what has been received, as far as order, limits and fairness allow, and send what is ready."""
+        try:
+            self._run_received()
+        except ProtocolError as error:
+            self._break(error)
+        self._send()
+
+    def _run_received(self) -> None:
+        """The exact path is inside this loop: for a repeated command no call, no parsing, no look at the store."""
+        client, requests, out, touched = self.client, self._requests, self._out, self._touched
+        timer = self._context.cache.timer
+        begun = timer()
+        now = int(time.time() * 1000)
+        client.last_active = now / 1000
+        next_request = self._parser.next
+        plain = self._plain()
+        hits = count = 0
+        counted = None
+        while count < MAX_COMMANDS_PER_TURN and not self._full() and not client.closing:
+            words = next_request()
+            if words is None:
+                break
+            count += 1
+            if plain:
+                answer = requests.get(tuple(words))
+                if answer is not None and answer.expires > now:
+                    out.append(answer.reply)
+                    answer.hits += 1
+                    answer.last_hit = now
+                    touched.add(answer)
+                    if answer.statistics is not counted:
+                        if counted is not None:
+                            counted.exact += hits
+                            hits = 0
+                        counted = answer.statistics
+                    hits += 1
+                    continue
+            self._receive(words)
+            plain = self._plain()
+        self._statistics.commands_processed += count
+        if counted is not None:
+            counted.exact += hits
+            self._server.count_exact(counted, hits, timer() - begun)
+        if count == MAX_COMMANDS_PER_TURN and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._scheduled = False
+        self._work()
+
+    def _plain(self) -> bool:
+        """Whether a reply may go out at once and the client may have any entry."""
+        client = self.client
+        return not (self._slots or self._waiting) and client.transaction is None and client.authenticated and not self._gate.closed
+
+    def _receive(self, words: list[bytes]) -> None:
+        if self._waiting or not self._run(words):
+            self._waiting.append(words)
+            self._pending_bytes += sum(map(len, words))
+
+    def _run(self, words: list[bytes]) -> bool:
+        """Begin a command; False if it has to wait for what is under way."""
+        client = self.client
+        try:
+            command = resolve(self._context, client, words)
+        except CommandError as error:
+            self._reject(words, error)
+            return True
+        if (self._reads if command.writes else self._writes) and not queues(client, command):
+            return False
+        begun = self._context.cache.timer()
+        try:
+            result = execute(self._context, client, command, words)
+        except Exception as error:  # noqa: BLE001 - the one place beside dispatch where everything becomes a reply
+            result = wire_error(error, command.name)
+        if isinstance(result, Job):
+            self._spawn(command, words, self._carry_out(result, writes=command.writes))
+        elif isinstance(result, CoroutineType):
+            self._spawn(command, words, result)
+        else:
+            self._count(command, begun, result)
+            self._reply(encode(result, client.protocol))
+            self._parser.authenticated = client.authenticated
+        return True
+
+    def _reject(self, words: list[bytes], error: CommandError) -> None:
+        """An error before the command could run; inside MULTI it spoils the transaction."""
+        if words[0].lower() in {b"post", b"host:"}:  # as Redis: a browser tricked into speaking to us
+            self.transport.abort()
+            return
+        if self.client.transaction is not None:
+            self.client.transaction_failed = True
+        command = self._context.commands.locate(words)
+        if command is not None:
+            self._statistics.command(command.name).rejected += 1
+        self._statistics.errors[error.code] += 1
+        self._reply(encode(error, self.client.protocol))
+
+    def _spawn(self, command: Command, words: list[bytes], work: Coroutine[Any, Any, object]) -> None:
+        slot = _Slot(self.client.protocol, sum(map(len, words)), writes=command.writes)
+        self._slots.append(slot)
+        self._pending_bytes += slot.size
+        if slot.writes:
+            self._writes += 1
+        else:
+            self._reads += 1
+        task = self._loop.create_task(self._fill(slot, command, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, job: Job, *, writes: bool) -> object:
+        if not writes:
+            await job.prepare()
+            return await job.start()
+        before, mine = self._turn, self._loop.create_future()
+        self._turn = mine
+        try:
+            try:
+                await job.prepare()
+            finally:  # the order of later writes holds even where this one could not be prepared
+                if before is not None:
+                    await before
+            started: Awaitable[object] = job.start()
+        finally:
+            mine.set_result(None)
+        return await started
+
+    async def _fill(self, slot: _Slot, command: Command, work: Coroutine[Any, Any, object]) -> None:
+        begun = self._context.cache.timer()
+        result: object
+        try:
+            result = await work
+        except Exception as error:  # noqa: BLE001 - as in _run
+            result = wire_error(error, command.name)
+        except asyncio.CancelledError:
+            if not self._lost:
+                raise
+            result = None
+        finally:
+            if slot.writes:
+                self._writes -= 1
+            else:
+                self._reads -= 1
+        self._count(command, begun, result)
+        slot.data = encode(result, slot.protocol)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Send the replies that are ready and in order, then go on with what waited for them."""
+        slots = self._slots
+        while slots and (data := slots[0].data) is not None:
+            self._pending_bytes -= slots.popleft().size
+            self._out.append(data)
+        self._run_waiting()
+        self._work()
+
+    def _run_waiting(self) -> None:
+        """Begin the commands that waited, until one has to wait again."""
+        while self._waiting:
+            closing = self.client.closing
+            if not self._run(self._waiting[0]):
+                return
+            self._pending_bytes -= sum(map(len, self._waiting.popleft()))
+            if self.client.closing and not closing:  # QUIT: what was sent after it is not run
+                self._waiting.clear()
+
+    def _is_write(self, words: list[bytes]) -> bool:
+        command = self._context.commands.find(words[0])
+        return command is not None and command.writes
+
+    def _count(self, command: Command, begun: float, result: object) -> None:
+        counters = self._statistics.command(command.name)
+        counters.record(int((self._context.cache.timer() - begun) * 1_000_000))
+        if isinstance(result, CommandError):
+            counters.failed += 1
+            self._statistics.errors[result.code] += 1
+
+    def _reply(self, data: bytes) -> None:
+        if self._slots:
+            slot = _Slot(self.client.protocol, 0, writes=False)
+            slot.data = data
+            self._slots.append(slot)
+        else:
+            self._out.append(data)
+
+    def _break(self, error: ProtocolError) -> None:
+        """The peer does not speak the protocol: say so after the replies owed, and close."""
+        if not self.client.closing:
+            self._farewell = encode(error, self.client.protocol)
+            self.client.closing = True
+
+    def _send(self) -> None:
+        out = self._out
+        done = self.client.closing and not self._slots and not self._waiting
+        if done and self._farewell:
+            out.append(self._farewell)
+        if out and not self._lost:
+            size = sum(map(len, out))
+            self._statistics.bytes_out += size
+            self._statistics.writes += 1
+            if size <= JOINED_BYTES:
+                self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+            else:
+                for piece in out:
+                    self.transport.write(piece)
+        out.clear()
+        if done:
+            self.transport.close()
+        else:
+            self._throttle()
+
+    def _full(self) -> bool:
+        pending = len(self._slots) + len(self._waiting)
+        return pending >= MAX_PENDING or self._pending_bytes >= MAX_PENDING_BYTES or self._output_full
+
+    def _throttle(self) -> None:
+        """Read from the socket only while what is read can also be worked on."""
+        wanted = not self._full() and not self._scheduled
+        if wanted != self._reading and not self._lost and not self.transport.is_closing():
+            self._reading = wanted
+            if wanted:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+
+    @property
+    def socket(self) -> socket.socket:
+        """The socket, for its addresses and options."""
+        return cast(socket.socket, self.transport.get_extra_info("socket"))

@@ -1,0 +1,75 @@
+"""From the words of a request to a running command: name, arity, authentication, MULTI; and from any exception to an error reply."""
+
+import logging
+
+from embedding.errors import EmbedderOverloaded, EmbeddingError
+from mcserver.context import Call, Client, Context, Queued, Result
+from mcserver.settings import SettingError
+from mcserver.table import Command
+from protocol.arguments import Arguments
+from protocol.errors import CommandError, authentication_required, loading, unknown_command, unknown_subcommand, wrong_arity
+from protocol.reply import QUEUED
+from storage.errors import StorageError, StoreOverloaded
+
+__all__ = ["call_of", "execute", "queues", "resolve", "wire_error"]
+
+_log = logging.getLogger("mcserver")
+
+_AT_ONCE = frozenset({"exec", "discard", "multi", "quit", "reset"})
+"""Commands that MULTI does not queue."""
+
+
+def resolve(context: Context, client: Client, words: list[bytes]) -> Command:
+    """The command of these words, checked for what must hold before it may run or be queued. Raises CommandError."""
+    command = context.commands.find(words[0])
+    if command is None:
+        raise unknown_command(words[0], words[1:])
+    if command.subcommands and len(words) > 1:
+        sub = command.subcommands.get(words[1].decode("utf-8", "replace").lower())
+        if sub is None:
+            raise unknown_subcommand(command.name, words[1])
+        command = sub
+    if not command.fits(len(words)):
+        raise wrong_arity(command.name)
+    if not client.authenticated and context.settings.requirepass and "no_auth" not in command.flags:
+        raise authentication_required()
+    if context.loading and "loading" not in command.flags:
+        raise loading()
+    if client.transaction is not None and "no_multi" in command.flags:
+        raise CommandError("Command not allowed inside a transaction")
+    return command
+
+
+def queues(client: Client, command: Command) -> bool:
+    """Whether MULTI keeps the command for EXEC."""
+    return client.transaction is not None and command.name not in _AT_ONCE
+
+
+def execute(context: Context, client: Client, command: Command, words: list[bytes]) -> Result:
+    """Run a resolved command, or queue it inside MULTI. May raise anything: see wire_error."""
+    client.last_command = command.name
+    if client.transaction is not None and queues(client, command):
+        client.transaction.append(Queued(command, words))
+        return QUEUED
+    return command.run(call_of(context, client, command, words))
+
+
+def call_of(context: Context, client: Client, command: Command, words: list[bytes]) -> Call:
+    """A call of a command; the words of its name are left out of the arguments."""
+    arguments = Arguments(words[2:] if "|" in command.name else words[1:])
+    return Call(context, client, command, words, arguments, context.cache.now())
+
+
+def wire_error(error: BaseException, command: str = "") -> CommandError:
+    """The error reply of an exception. The one place where exceptions become wire errors."""
+    match error:
+        case CommandError():
+            return error
+        case SettingError():
+            return CommandError(str(error))
+        case EmbedderOverloaded() | StoreOverloaded():
+            return CommandError(str(error), code="BUSY")
+        case EmbeddingError() | StorageError():
+            return CommandError(str(error), code="UNAVAILABLE")
+    _log.error("event=command-failed command=%s", command, exc_info=error)
+    return CommandError(f"internal error in '{command}': {type(error).__name__}; the server's log has the details")

@@ -1,0 +1,183 @@
+"""The command table: what a command is, and the decorator that puts one into the table of its family."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from mcserver.usage import Argument, arity, key_position, parse_usage
+from protocol.errors import wrong_arity
+from protocol.reply import Status
+
+if TYPE_CHECKING:
+    from mcserver.context import Call
+    from storage.seams import Transaction
+
+__all__ = ["Command", "Family", "Job", "Reply", "Table"]
+
+Reply = object
+"""A plain value that the encoder knows."""
+
+
+class Job(ABC):
+    """A command whose work takes time. The connection keeps the order; the job says what must come before what."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Everything slow that has no effect (embedding). Jobs of one pipeline, and of one EXEC, prepare side by side."""
+
+    @abstractmethod
+    def start(self, within: "Transaction | None" = None) -> Awaitable[Reply]:
+        """Take the job's place in the order, at once; what is returned waits for the reply."""
+
+
+Run = Callable[["Call"], "Reply | Awaitable[Reply] | Job"]
+RunT = TypeVar("RunT", bound=Run)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command or subcommand. `name` is in lower case, a subcommand's with its container's: `config|get`.
+
+    deferred: whether `run` only builds a Job and has no effect itself, so that EXEC may call it ahead of its turn.
+    flags: Redis' words: write readonly admin denyoom fast loading stale noscript no_auth no_multi.
+    """
+
+    name: str
+    run: Run
+    usage: str
+    summary: str
+    group: str
+    since: str
+    complexity: str
+    flags: frozenset[str]
+    categories: frozenset[str]
+    arguments: tuple[Argument, ...]
+    arity: int
+    key_position: int
+    deferred: bool
+    subcommands: dict[str, "Command"] = field(default_factory=dict)
+
+    @property
+    def writes(self) -> bool:
+        """Whether later commands of its connection wait for it."""
+        return "write" in self.flags
+
+    def fits(self, count: int) -> bool:
+        """Whether `count` words, the name among them, satisfy the arity."""
+        return count == self.arity if self.arity > 0 else count >= -self.arity
+
+
+class Family:
+    """The commands of one module of mcserver.commands, with what they have in common."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        self.commands: dict[str, Command] = {}
+
+    def command(
+        self,
+        name: str,
+        usage: str = "",
+        *,
+        summary: str,
+        flags: str = "",
+        categories: str = "",
+        complexity: str = "O(1)",
+        since: str = "0.1.0",
+        deferred: bool = False,
+    ) -> Callable[[RunT], RunT]:
+        """Register a function; `name` is `NAME` or `CONTAINER|SUB`. Arity and key position follow from the usage line."""
+
+        def register(run: RunT) -> RunT:
+            arguments = parse_usage(usage)
+            words = name.lower().count("|")
+            least = arity(arguments)
+            self.commands[name.lower()] = Command(
+                name=name.lower(),
+                run=run,
+                usage=usage,
+                summary=summary,
+                group=self.group,
+                since=since,
+                complexity=complexity,
+                flags=frozenset(flags.split()),
+                categories=frozenset(categories.split()) | _categories(flags.split(), self.group),
+                arguments=arguments,
+                arity=least + words if least > 0 else least - words,
+                key_position=key_position(arguments) and key_position(arguments) + words,
+                deferred=deferred,
+            )
+            return run
+
+        return register
+
+    def container(self, name: str, *, summary: str, run: Run | None = None, flags: str = "") -> None:
+        """Register a command with subcommands, and its HELP. `run` answers it where it stands alone; without one that is a wrong arity."""
+        self.command(name, summary=summary, flags=flags, complexity="that of the subcommand")(run or _refuse)
+        container = self.commands[name.lower()]
+        self.commands[name.lower()] = replace(container, arity=-1 if run else -2, categories=container.categories - {self.group})
+        self.command(f"{name}|HELP", summary="Prints this help.", flags="loading stale")(_show_help)
+
+
+class Table:
+    """All commands, found by name in any letter case."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        everything = {name: command for family in families for name, command in family.commands.items()}
+        self._commands = {name: command for name, command in everything.items() if "|" not in name}
+        for name, command in everything.items():
+            if "|" in name:
+                container, sub = name.split("|")
+                self._commands[container].subcommands[sub] = command
+        self._found: dict[bytes, Command] = {name.encode(): command for name, command in self._commands.items()}
+        self._found |= {name.encode().upper(): command for name, command in self._commands.items()}
+
+    def find(self, name: bytes) -> Command | None:
+        """The command of this name."""
+        return self._found.get(name) or self._found.get(name.lower())
+
+    def locate(self, words: Sequence[bytes]) -> Command | None:
+        """The command or subcommand that a request of these words calls."""
+        command = self.find(words[0])
+        if command is None or not command.subcommands or len(words) == 1:
+            return command
+        return command.subcommands.get(words[1].decode("utf-8", "replace").lower())
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self._commands.values())
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+
+def _refuse(call: "Call") -> Reply:
+    raise wrong_arity(call.command.name)
+
+
+def _show_help(call: "Call") -> Reply:
+    """Lines in the form of every HELP of Redis, made from the table."""
+    container = call.context.commands.find(call.words[0])
+    assert container is not None
+    lines = [f"{container.name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    if container.fits(1):
+        lines += ["(no subcommand)", f"    {container.summary}"]
+    for command in sorted(container.subcommands.values(), key=lambda command: (command.run is _show_help, command.name)):
+        sub = command.name.partition("|")[2].upper()
+        lines += [f"{sub} {command.usage}".rstrip(), f"    {command.summary}"]
+    return [Status(line) for line in lines]
+
+
+_GROUP_CATEGORIES = {"connection": "connection", "generic": "keyspace", "semantic": "semantic", "transactions": "transaction"}
+
+
+def _categories(flags: Sequence[str], group: str) -> set[str]:
+    """ACL categories that follow from flags and group, as Redis derives them."""
+    categories = {"fast" if "fast" in flags else "slow"}
+    categories |= {"write"} if "write" in flags else set()
+    categories |= {"read"} if "readonly" in flags else set()
+    categories |= {"admin", "dangerous"} if "admin" in flags else set()
+    categories |= {_GROUP_CATEGORIES[group]} if group in _GROUP_CATEGORIES else set()
+    return categories

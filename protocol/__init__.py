@@ -1,0 +1,1 @@
+"""The Redis wire protocol, sans-io: bytes to commands and plain values back to bytes."""

@@ -1,0 +1,55 @@
+"""A caller's own transaction: its calls become jobs for the writer, which serves nobody else until it ends."""
+
+import sqlite3
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from storage.records import Entry, Outcome, Write
+from storage.sqlite import changes, rows
+from storage.sqlite.writer import Job, Session, Writer
+
+
+class SqliteTransaction:
+    """Implements Transaction on the writer's connection: its reads see its own writes."""
+
+    def __init__(self, session: Session, writer: Writer) -> None:
+        self._session = session
+        self._writer = writer
+
+    async def apply(self, writes: Sequence[Write], now: int) -> list[Outcome]:
+        """Do these writes, all or none; an error leaves the transaction as it was before, or ends it (a full disk does)."""
+        outcomes: list[Outcome] = await self._ask(partial(changes.perform, writes=writes, now=now))
+        return outcomes
+
+    async def find(self, model_id: int, keys: Sequence[tuple[bytes, bytes]]) -> list[Entry | None]:
+        """The entries of (partition, exact key) pairs as they are within the transaction."""
+        entries: list[Entry | None] = await self._ask(partial(rows.find, model_id=model_id, keys=keys))
+        return entries
+
+    async def get(self, model_id: int, ids: Sequence[int]) -> list[Entry | None]:
+        """The entries of these ids as they are within the transaction."""
+        entries: list[Entry | None] = await self._ask(partial(rows.get, model_id=model_id, ids=ids))
+        return entries
+
+    def commit(self) -> "Future[None]":
+        """End it and make it durable; whoever waits gets the error if that failed."""
+        return self._ask(_commit, ends=True)
+
+    def rollback(self) -> None:
+        """End it without a trace. Nothing to wait for: whatever is queued later takes effect later."""
+        self._ask(_rollback, ends=True).cancel()
+
+    def _ask(self, action: Callable[[sqlite3.Connection], Any], *, ends: bool = False) -> "Future[Any]":
+        future = self._writer.future()
+        self._session.jobs.put(Job(action, future, ends))
+        return future
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
+
+
+def _rollback(connection: sqlite3.Connection) -> None:
+    connection.execute("ROLLBACK")
