@@ -227,7 +227,7 @@ def _encode(encoder: Encoder, texts: list[str]) -> list[Result]:
 def _checked(encoder: Encoder, texts: list[str]) -> Vectors:
     try:
         vectors = encoder.encode(texts)
-    except EmbeddingError:
+    except EmbedderUnavailable:
         raise
     except Exception as error:  # providers call frameworks that raise anything; the worker must survive and the callers must hear
         raise EmbedderUnavailable(f"{encoder.name} failed: {error!r}") from error

@@ -153,7 +153,6 @@ def _load_tokenizer(path: Path) -> tuple["Tokenizer", int]:
     pad = tokenizer.padding["pad_id"] if tokenizer.padding else 0
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True  # "</s>" in a user's text is text
     return tokenizer, pad
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from mcserver.usage import Argument, arity, key_position, parse_usage
@@ -88,12 +88,16 @@ class Family:
         complexity: str = "O(1)",
         since: str = "0.1.0",
         deferred: bool = False,
+        words: int = 0,
     ) -> Callable[[RunT], RunT]:
-        """Register a function; `name` is `NAME` or `CONTAINER|SUB`. Arity and key position follow from the usage line."""
+        """Register a function; `name` is `NAME` or `CONTAINER|SUB`. Arity and key position follow from the usage line.
+
+        words: the arity, where it is another.
+        """
 
         def register(run: RunT) -> RunT:
             arguments = parse_usage(usage)
-            words = name.lower().count("|")
+            container = name.count("|")
             least = arity(arguments)
             self.commands[name.lower()] = Command(
                 name=name.lower(),
@@ -106,20 +110,20 @@ class Family:
                 flags=frozenset(flags.split()),
                 categories=frozenset(categories.split()) | _categories(flags.split(), self.group),
                 arguments=arguments,
-                arity=least + words if least > 0 else least - words,
-                key_position=key_position(arguments) and key_position(arguments) + words,
+                arity=words or (least + container if least > 0 else least - container),
+                key_position=key_position(arguments) and key_position(arguments) + container,
                 deferred=deferred,
             )
             return run
 
         return register
 
-    def container(self, name: str, *, summary: str, run: Run | None = None, flags: str = "") -> None:
+    def container(self, name: str, *, summary: str, run: Run | None = None, flags: str = "", categories: str = "") -> None:
         """Register a command with subcommands, and its HELP. `run` answers it where it stands alone; without one that is a wrong arity."""
-        self.command(name, summary=summary, flags=flags, complexity="that of the subcommand")(run or _refuse)
-        container = self.commands[name.lower()]
-        self.commands[name.lower()] = replace(container, arity=-1 if run else -2, categories=container.categories - {self.group})
-        self.command(f"{name}|HELP", summary="Prints this help.", flags="loading stale")(_show_help)
+        self.command(
+            name, summary=summary, flags=flags, categories=categories, complexity="that of the subcommand", words=-1 if run else -2
+        )(run or _refuse)
+        self.command(f"{name}|HELP", summary="Prints this help.", flags="loading stale", categories=categories)(_show_help)
 
 
 class Table:
@@ -159,8 +163,8 @@ def _refuse(call: "Call") -> Reply:
 
 def _show_help(call: "Call") -> Reply:
     """Lines in the form of every HELP of Redis, made from the table."""
-    container = call.context.commands.find(call.words[0])
-    assert container is not None
+    name = call.command.name.partition("|")[0]
+    container = next(command for command in call.context.commands if command.name == name)
     lines = [f"{container.name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     if container.fits(1):
         lines += ["(no subcommand)", f"    {container.summary}"]

@@ -1,9 +1,9 @@
 """The usage line of a command, as in `model query [EX seconds | PX milliseconds] [TAGS n tag ...]`, parsed into the argument tree that
 COMMAND DOCS, COMMAND INFO, the arity and the key position are made from.
 
-Grammar: a lower-case word is a value, an upper-case word a keyword (with the values behind it, up to the next keyword), `[...]` is optional,
-`<...>` groups, `|` separates alternatives, `...` says that what stands before it may be repeated: the last value behind a keyword, without
-one the whole group, as in `[setting value ...]`. `id [id ...]` says that there is at least one.
+Grammar: a lower-case word is a value, an upper-case word a keyword (with the values behind it, up to the next keyword), `[...]` is
+optional, `<...>` groups, `|` separates alternatives, `...` says that what stands before it may be repeated: the last value behind a
+keyword, without one the whole group, as in `[setting value ...]`. `id [id ...]` says that there is at least one.
 """
 
 import re

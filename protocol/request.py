@@ -23,6 +23,8 @@ __all__ = ["Limits", "RequestParser"]
 
 # As much as asyncio reads at once. Larger chunks hold large arguments, which the scanner copies as fast as hiredis does.
 _MAX_FAST = 256 * 1024
+# The reader keeps its buffer, which an idle client need not have; as hiredis' own REDIS_READER_MAX_BUF.
+_MAX_KEPT = 16 * 1024
 # hiredis allocates the slots of an array before its elements have come, and nests up to 1024 deep: at most 999 slots keep that under 8 MB.
 _LARGE_ARRAY = re.compile(rb"\*[0-9]{4}")
 # The types hiredis gives as bytes, or as lists of bytes, although they are neither bulk strings nor arrays. All others it gives as another
@@ -143,12 +145,11 @@ class RequestParser:
         if not plain and _OTHER_AGGREGATE.search(data):
             return 0
         requests, complete = self._read_all(data)
-        if plain and complete:
-            self._ready.extend(requests)
-            return len(data)
-        # Either the reader holds an incomplete message, or it may have taken something else for bulk strings.
-        self._reader = hiredis.Reader()
-        count, size = _agreeing(requests, data)
+        proven = plain and complete
+        if not proven or len(data) > _MAX_KEPT:
+            self._reader = hiredis.Reader()
+        # Not proven: the reader holds an incomplete message, or may have taken something else for bulk strings.
+        count, size = (len(requests), len(data)) if proven else _agreeing(requests, data)
         self._ready.extend(requests[:count])
         return size
 

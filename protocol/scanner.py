@@ -57,8 +57,8 @@ class Scanner:
 
     @property
     def between_requests(self) -> bool:
-        """Whether the next byte to read begins a request."""
-        return not self._missing
+        """Whether nothing of the next request was looked at yet."""
+        return not self._missing and self._searched == self._position
 
     @property
     def idle(self) -> bool:

@@ -1,7 +1,7 @@
 """Resident memory per entry, with the exact tier and the cache of embeddings switched off."""
 
 from mcserver.bench.client import Client, load
-from mcserver.bench.machine import resident_bytes, has_proc
+from mcserver.bench.machine import has_proc, resident_bytes
 from mcserver.bench.processes import Program
 from mcserver.bench.report import Budget, Findings, compare
 from mcserver.bench.restart import synthetic_sets

@@ -55,7 +55,7 @@ class Row:
         return self.budget.judge(self.ratio.median)
 
 
-def compare(  # noqa: PLR0913 - one argument per column of the table
+def compare(
     section: str,
     name: str,
     *,

@@ -32,9 +32,7 @@ def store(port: int, texts: Texts, *, patience: float) -> None:
     load(port, [("MC.SET", MODEL, question.stored, question.answer) for question in texts.stored], clients=64, patience=patience)
 
 
-def _clients(  # noqa: PLR0913 - the two sides and what they are asked
-    run: Run, clients: int, texts: Texts, *, runtime: RuntimeProcess, port: int, batch: int
-) -> tuple[Row, list[Curve]]:
+def _clients(run: Run, clients: int, texts: Texts, *, runtime: RuntimeProcess, port: int, batch: int) -> tuple[Row, list[Curve]]:
     loads: list[Load] = []
     bare: list[list[float]] = []
     for number in run.rounds(f"reworded, {clients} clients"):

@@ -44,7 +44,7 @@ def echo(call: Call) -> object:
     return call.words[1]
 
 
-@family.command("QUIT", "", summary="Closes the connection.", flags="noscript loading stale fast no_auth")
+@family.command("QUIT", "", summary="Closes the connection.", flags="noscript loading stale fast no_auth", words=-1)
 def quit_connection(call: Call) -> object:
     """Reply: OK; the connection is closed after it."""
     call.client.closing = True

@@ -25,10 +25,10 @@ def show_commands(call: Call) -> object:
     return [_describe(command) for command in call.context.commands]
 
 
-family.container("COMMAND", summary="Describes all commands.", run=show_commands, flags="loading stale")
+family.container("COMMAND", summary="Describes all commands.", run=show_commands, flags="loading stale", categories="connection")
 
 
-@family.command("COMMAND|COUNT", "", summary="Returns the number of commands.", flags="loading stale")
+@family.command("COMMAND|COUNT", "", summary="Returns the number of commands.", flags="loading stale", categories="connection")
 def count(call: Call) -> object:
     """Reply: an integer; subcommands do not count."""
     return len(call.context.commands)
@@ -39,7 +39,7 @@ def count(call: Call) -> object:
     "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
     summary="Lists the names of commands.",
     complexity="O(N) with N commands",
-    flags="loading stale",
+    flags="loading stale", categories="connection",
 )
 def list_names(call: Call) -> object:
     """Reply: an array of names; with a filter those of subcommands too."""
@@ -58,7 +58,7 @@ def list_names(call: Call) -> object:
     "[command-name [command-name ...]]",
     summary="Describes commands: arity, flags, keys, categories.",
     complexity="O(N) with N commands",
-    flags="loading stale",
+    flags="loading stale", categories="connection",
 )
 def describe(call: Call) -> object:
     """Reply: an array, nil for a name that no command has."""
@@ -73,7 +73,7 @@ def describe(call: Call) -> object:
     "[command-name [command-name ...]]",
     summary="Documents commands: summary, complexity, arguments.",
     complexity="O(N) with N commands",
-    flags="loading stale",
+    flags="loading stale", categories="connection",
 )
 def document(call: Call) -> object:
     """Reply: a map by name, without the names that no command has."""
@@ -87,7 +87,7 @@ def document(call: Call) -> object:
     "command [arg [arg ...]]",
     summary="Tells which arguments of a command are its keys.",
     complexity="O(N) with N arguments",
-    flags="loading stale",
+    flags="loading stale", categories="connection",
 )
 def get_keys(call: Call) -> object:
     """Reply: an array of keys."""

@@ -225,51 +225,51 @@ class FaissIndex:
             loop = asyncio.get_running_loop()
             stored = await loop.run_in_executor(self._reader, self._source.partitions)
             keys = {(model_id, partition) for model_id, partition, _ in stored} | set(self._partitions)
-            return sum([await self._check(key) for key in sorted(keys)])
+            return sum([await self._check(key) for key in sorted(keys) if not self._closed])
 
     async def _check(self, key: Key) -> bool:
         """Whether a partition differed. What was written since the check of it began is left alone: it is newer than what was read."""
         self._watch = watch = Watch(key)
         try:
-            difference = await self._compare(watch)
-            if difference:
+            found = await self._read(compare, self._segments(key), self._source, key)
+            if found:
                 # Rows that were committed but not yet added when the store was read have arrived by the second look.
-                difference = difference.confirmed(await self._compare(watch))
-            return await self._repair(watch, difference)
+                found = await self._read(confirm, found, self._segments(key), self._source, key)
+            differing = await self._remove_extra(watch, found.extra) + await self._renew(watch, found.doubtful)
         finally:
             self._watch = None
-
-    async def _compare(self, watch: Watch) -> Difference:
-        segments = self._segments(watch.key)
-        difference = await asyncio.get_running_loop().run_in_executor(self._reader, compare, segments, self._source, watch.key)
-        return difference.without(watch.ids)
-
-    async def _repair(self, watch: Watch, difference: Difference) -> bool:
-        extra = difference.without(watch.ids).extra
-        wrong = 0
-        if not watch.dropped:
-            self._take(watch.key, extra)
-        for start in range(0, len(difference.doubtful), FETCH):
-            wrong += await self._renew(watch, difference.doubtful[start : start + FETCH])
-        if watch.dropped or not (len(extra) or wrong):
+        if watch.dropped or not differing:
             return False
-        log.warning("event=index-differed %s extra=%d missing-or-stale=%d action=repaired", named(watch.key), len(extra), wrong)
+        log.warning("event=index-differed %s vectors=%d action=repaired", named(key), differing)
         return True
 
-    async def _renew(self, watch: Watch, ids: Ids) -> int:
-        """Read these ids from the store and take over what is not the same; how many were not."""
-        segments, source, loop = self._segments(watch.key), self._source, asyncio.get_running_loop()
-        evidences = await loop.run_in_executor(self._reader, lambda: list(examine(segments, source, watch.key, ids)))
-        wrong = 0
-        for evidence in (evidence.without(watch.ids) for evidence in evidences if not watch.dropped):
-            self._adopt(watch.key, evidence.right)
-            self._put(watch.key, evidence.wrong)
-            wrong += len(evidence.wrong.ids)
-        return wrong
+    async def _remove_extra(self, watch: Watch, extra: Ids) -> int:
+        """Take out what the store has not; how many that were."""
+        removed = 0
+        for ids in _chunks(extra):
+            ids = watch.untouched(ids)
+            if not watch.dropped:
+                self._take(watch.key, ids)
+            removed += len(ids)
+            await asyncio.sleep(0)
+        return removed
 
-    def _adopt(self, key: Key, known: PartitionVectors) -> None:
-        if key in self._partitions:
-            self._partitions[key].adopt(known.ids, known.versions)
+    async def _renew(self, watch: Watch, doubtful: Ids) -> int:
+        """Read from the store what is missing or may be stale and take over what is not the same; how many that were."""
+        renewed = 0
+        for ids in _chunks(doubtful):
+            for evidence in await self._read(examine, self._segments(watch.key), self._source, watch.key, ids):
+                if not (watch.dropped or self._closed):
+                    renewed += self._apply(watch, evidence)
+        return renewed
+
+    def _apply(self, watch: Watch, evidence: Evidence) -> int:
+        evidence = evidence.only(watch.untouched)
+        if watch.key in self._partitions:
+            self._partitions[watch.key].adopt(evidence.right.ids, evidence.right.versions)
+        if len(evidence.wrong.ids):
+            self._put(watch.key, evidence.wrong)
+        return len(evidence.wrong.ids)
 
     def _segments(self, key: Key) -> Segments:
         partition = self._partitions.get(key)

@@ -155,8 +155,7 @@ class Writer:
             self._rollback()
             self._retry(units, error)
             return
-        self._answer(answers, units)
-        self._committed(units)
+        self._committed(answers, units)
 
     def _perform(self, unit: Unit) -> list[Outcome] | Exception:
         """The outcomes, or what failed this unit alone; raises if it took the whole transaction with it."""
@@ -174,8 +173,9 @@ class Writer:
         for unit in units:
             self._commit([unit])
 
-    def _committed(self, items: Sequence[Unit | Session]) -> None:
-        self._keeper.note(sum(item.size for item in items))
+    def _committed(self, answers: list[_Answer], done: Sequence[Unit | Session]) -> None:
+        self._keeper.note(_size(done))
+        self._answer(answers, done)
         if self._keeper.log_too_long:
             self._keeper.log_too_long = False
             # With no writer beside it this one copies the whole log, and the next commit starts it anew.
@@ -189,13 +189,11 @@ class Writer:
             self._answer([(session.started, translate(error, self._path))], [session])
             return
         self._answer([(session.started, None)], [])
-        ended = False
-        while not ended:
-            job = session.jobs.get()
-            ended = job.ends
-            self._answer([(job.future, self._do(job))], [session] if ended else [])
+        while not (job := session.jobs.get()).ends:
+            self._answer([(job.future, self._do(job))], [])
+        last = (job.future, self._do(job))
         self._rollback()
-        self._committed([session])
+        self._committed([last], [session])
 
     def _do(self, job: Job) -> Any:
         if not self._connection.in_transaction:
@@ -224,7 +222,7 @@ class Writer:
         return freed is not None
 
     def _answer(self, answers: list[_Answer], done: Sequence[Unit | Session]) -> None:
-        self._loop.call_soon_threadsafe(self._deliver, answers, len(done), sum(item.size for item in done))
+        self._loop.call_soon_threadsafe(self._deliver, answers, len(done), _size(done))
 
     def _deliver(self, answers: list[_Answer], units: int, size: int) -> None:
         self._units -= units
@@ -241,6 +239,10 @@ def settle(future: "Future[Any]", answer: Any) -> None:
         future.set_exception(answer)
     else:
         future.set_result(answer)
+
+
+def _size(items: Sequence[Unit | Session]) -> int:
+    return sum(item.size for item in items)
 
 
 def weigh(writes: Sequence[Write]) -> int:

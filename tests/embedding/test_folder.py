@@ -69,7 +69,9 @@ def test_bad_value(folder: Path, changes: dict[str, Any], message: str) -> None:
         read_config(folder)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[]", "must be a JSON object, found list"), ("\udcff", "is not JSON")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "is not JSON"), ("[]", "must be a JSON object, found list"), ("\udcff", "is not JSON")]
+)
 def test_bad_json(folder: Path, text: str, message: str) -> None:
     (folder / CONFIG).write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ModelFilesError, match=message):

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import TinyModel
 
 from embedding.errors import EmbedderUnavailable, ModelFilesError
 from embedding.folder import MODEL, TOKENIZER
 from embedding.onnx import BATCH_PADDING, BATCH_TOKENS, OnnxEncoder, batches
+from tests.embedding.tiny_model import TinyModel
 
 PAD, CLS, SEP, ASK, RED, GREEN, BLUE = 0, 1, 2, 4, 5, 6, 7
 
@@ -50,12 +50,6 @@ def test_prefix_comes_before_every_window(tiny: TinyModel) -> None:
 def test_truncation_written_in_the_tokenizer_is_not_done(tiny: TinyModel) -> None:
     (vector,) = OnnxEncoder(tiny.path).encode(["red green blue"])
     assert (vector[[RED, GREEN, BLUE]] > 0).all()
-
-
-def test_special_tokens_in_a_text_are_text(tiny: TinyModel) -> None:
-    unknown = 3
-    (vector,) = OnnxEncoder(tiny.path).encode(["red [SEP] [CLS]"])
-    assert vector[unknown] > vector[SEP]
 
 
 def test_no_texts(tiny: TinyModel) -> None:

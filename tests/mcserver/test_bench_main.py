@@ -98,9 +98,10 @@ def test_profile_is_printed_for_each_depth(
     assert "profile of depth 1\n\nprofile of depth 16" in output
 
 
-def test_stacks_are_summed_by_function() -> None:
-    lines = profiler.summarise(["main;loop;read 3", "main;loop;write 1", "main;loop;read;read 4", "main 2"]).splitlines()
-    assert lines == [
+def test_stacks_of_the_main_thread_are_summed_by_function() -> None:
+    stacks = ["main;loop;read 3", "main;loop;write 1", "main;loop;read;read 4", "main 2"]
+    lines = [f"thread (0x1): MainThread;{stack}" for stack in stacks]
+    assert profiler.summarise([*lines, "thread (0x2): worker;wait 90", "thread (0x1): MainThread 5"]).splitlines() == [
         "    own   total  function",
         "  70.0%   70.0%  read",
         "  20.0%  100.0%  main",

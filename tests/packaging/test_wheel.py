@@ -1,5 +1,6 @@
 """The wheel, built once from a clean copy, and installed where nothing else is."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -25,7 +26,7 @@ def wheel(tmp_path_factory):
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     target = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", target, source], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--wheel-dir", target, source], check=True)
     (built,) = target.iterdir()
     return built
 
@@ -56,7 +57,7 @@ def program(wheel, tmp_path_factory):
     """The console script in an environment that holds the wheel and what it asks for, and no extra."""
     venv = tmp_path_factory.mktemp("fresh")
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    subprocess.run([venv / "bin" / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
+    subprocess.run([venv / "bin" / "python", "-m", "pip", "install", "-qq", wheel], check=True)
     return venv / "bin" / "mcserver"
 
 
@@ -65,15 +66,15 @@ def clean_environment():
 
 
 def ask(port, process):
-    """PING until the server listens; what it answered."""
-    while process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port)) as client:
-                client.sendall(b"*1\r\n$4\r\nPING\r\n")
-                return client.recv(100)
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-    pytest.fail(f"the server ended with status {process.returncode}")
+    """PING until the server has loaded; what it answered."""
+    reply = b"-LOADING"
+    while reply.startswith(b"-LOADING"):
+        assert process.poll() is None, f"the server ended with status {process.returncode}"
+        time.sleep(0.05)
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"*1\r\n$4\r\nPING\r\n")
+            reply = client.recv(100)
+    return reply
 
 
 def test_installed_it_starts_answers_and_ends(program, tmp_path):

@@ -50,7 +50,13 @@ class TestModels:
         [outcome] = await store.apply([CreateModel("m", "e5", 384, {"threshold": "0.9"})], 17)
         model = outcome.model
         assert model is not None
-        assert (model.name, model.embedder, model.dimension, dict(model.settings), model.created) == ("m", "e5", 384, {"threshold": "0.9"}, 17)
+        assert (model.name, model.embedder, model.dimension, dict(model.settings), model.created) == (
+            "m",
+            "e5",
+            384,
+            {"threshold": "0.9"},
+            17,
+        )
         assert (outcome.id, outcome.count) == (model.id, 1)
         assert await store.models() == [model]
 
@@ -77,7 +83,9 @@ class TestModels:
         assert await store.find(again.id, [(PARTITION, key(1))]) == [None]
         assert await store.usage(again.id) == Usage(0, 0, 0)
 
-    @pytest.mark.parametrize("write", [DropModel(77), Configure(77, {"a": "b"}), Truncate(77), Truncate(77, PARTITION), Truncate(77, tags=("t",))])
+    @pytest.mark.parametrize(
+        "write", [DropModel(77), Configure(77, {"a": "b"}), Truncate(77), Truncate(77, PARTITION), Truncate(77, tags=("t",))]
+    )
     async def test_a_missing_model_is_nothing_found(self, store: EntryStore, write: DropModel | Configure | Truncate) -> None:
         assert await store.apply([write], 1) == [Outcome()]
 
@@ -161,7 +169,9 @@ class TestPut:
             (Condition.ALWAYS, True, 101, True),
         ],
     )
-    async def test_conditions(self, store: EntryStore, model: Model, condition: Condition, there: bool, expires: int, written: bool) -> None:  # noqa: FBT001
+    async def test_conditions(
+        self, store: EntryStore, model: Model, condition: Condition, there: bool, expires: int, written: bool
+    ) -> None:
         if there:
             await store.apply([put(model, 1, expires=expires)], 1)
         [outcome] = await store.apply([put(model, 1, answer=b"second", condition=condition)], 100)
@@ -254,7 +264,12 @@ class TestRemoval:
     async def test_truncate_by_tags(self, store: EntryStore, model: Model) -> None:
         other = await create(store, "other")
         both, one, elsewhere, _ = await store.apply(
-            [put(model, 1, tags=("a", "b")), put(model, 2, tags=("a",)), put(model, 1, partition=OTHER_PARTITION, tags=("b", "a")), put(other, 1, tags=("a", "b"))],
+            [
+                put(model, 1, tags=("a", "b")),
+                put(model, 2, tags=("a",)),
+                put(model, 1, partition=OTHER_PARTITION, tags=("b", "a")),
+                put(other, 1, tags=("a", "b")),
+            ],
             1,
         )
         [in_partition] = await store.apply([Truncate(model.id, PARTITION, ("b", "a", "b"))], 2)

@@ -176,7 +176,9 @@ async def _check_state(store: EntryStore, models: list[Model], reference: Refere
         for partition in (PARTITION, OTHER_PARTITION):
             inside = [row for row in rows if row.put.partition == partition]
             stored = [part.vectors for part in store.source().vectors(model.id, partition)]
-            np.testing.assert_array_equal(np.concatenate([np.empty((0, 4)), *stored]), np.array([row.put.vector for row in inside]).reshape(-1, 4))
+            np.testing.assert_array_equal(
+                np.concatenate([np.empty((0, 4)), *stored]), np.array([row.put.vector for row in inside]).reshape(-1, 4)
+            )
 
 
 def _usage(rows: list[Row]) -> Usage:

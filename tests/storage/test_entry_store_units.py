@@ -101,10 +101,13 @@ class TestTransaction:
         assert await store.find(model.id, [(PARTITION, key(1))]) == [inside]
 
     async def test_an_exception_leaves_no_trace(self, store: EntryStore, model: Model) -> None:
-        with pytest.raises(LookupError):
+        async def writes() -> None:
             async with store.transaction() as transaction:
                 await transaction.apply([put(model, 1), DropModel(model.id)], 1)
                 raise LookupError
+
+        with pytest.raises(LookupError):
+            await writes()
         assert await store.models() == [model]
         assert await store.find(model.id, [(PARTITION, key(1))]) == [None]
 

@@ -49,7 +49,7 @@ from storage.glob import Glob
         ("Å", "å", False),
     ],
 )
-def test_patterns(pattern: str, text: str, fits: bool) -> None:  # noqa: FBT001
+def test_patterns(pattern: str, text: str, fits: bool) -> None:
     assert Glob(pattern).matches(text) is fits
 
 

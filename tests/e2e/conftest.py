@@ -1,0 +1,103 @@
+"""Real servers on loopback: mcserver as users start it, with the real default model, stopped by process id."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from embedding.e5.build import NAME, build
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+
+
+class RunningServer:
+    """A server process and what is needed to reach it."""
+
+    def __init__(self, folder: Path, model: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.log = folder / "log"
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-P", "-m", "mcserver", "--port", str(self.port), "--dir", str(folder / "data")]
+            command += ["--embedder", f"onnx:{model}", *arguments]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+        self._wait_until_ready()
+
+    def client(self, **options: object) -> redis.Redis:
+        """A redis-py client."""
+        return redis.Redis(port=self.port, socket_timeout=60, **options)
+
+    def stop(self) -> int:
+        """End it as an operator would; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        """End it as a power switch would."""
+        self.process.kill()
+        self.process.wait(60)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with redis.Redis(port=self.port, socket_timeout=5) as client:
+                    if client.ping():
+                        return
+            except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+                time.sleep(0.02)
+        raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    """The default model, built once per machine."""
+    path = Path(os.environ.get("MCSERVER_TEST_MODEL", ROOT / ".cache" / "model")) / NAME
+    build(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all tests that only need models of their own."""
+    server = RunningServer(tmp_path_factory.mktemp("server"), model)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(shared_server: RunningServer) -> RunningServer:
+    """The shared server, emptied."""
+    shared_server.client().flushall()
+    return shared_server
+
+
+@pytest.fixture
+def start(model: Path, tmp_path: Path) -> Iterator[object]:
+    """Start servers of one's own: `start(*arguments, folder=...)`. What still runs at the end is stopped."""
+    started: list[RunningServer] = []
+
+    def begin(*arguments: str, folder: Path = tmp_path) -> RunningServer:
+        started.append(RunningServer(folder, model, *arguments))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        if one.process.poll() is None:
+            one.kill()
