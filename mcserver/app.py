@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
 
@@ -37,14 +38,13 @@ _log = logging.getLogger("mcserver")
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or SHUTDOWN. Raises StartupError where the server cannot start."""
-    folder = DataFolder(settings.dir)
-    try:
-        sockets = bind_sockets(settings)
+    with ExitStack() as resources:
+        resources.callback(DataFolder(settings.dir).release)
+        sockets = [resources.enter_context(bound) for bound in bind_sockets(settings)]
+        loop_factory = _loop_factory(settings)
         encoder = make_encoder(settings)
-        with asyncio.Runner(loop_factory=_loop_factory(settings)) as runner:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(_serve(settings, encoder, sockets))
-    finally:
-        folder.release()
 
 
 def make_encoder(settings: Settings) -> Encoder:
@@ -104,23 +104,22 @@ async def _serve(settings: Settings, encoder: Encoder, sockets: list[socket]) ->
     )
     server = Server(context)
     upkeep = Upkeep(cache, settings, context.statistics)
-    await server.listen(sockets)
-    try:
-        await cache.open()
-    except StorageError as error:
-        await server.close()
-        await cache.close()
-        raise StartupError(str(error)) from None
     _subscribe(settings, cache)
-    context.loading = False
-    upkeep.start()
-    _calm_collector()
-    _log.info("event=ready port=%d pid=%d models=%d embedder=%s", context.port, os.getpid(), len(cache.models), encoder.name)
-    await stopping.wait()
-    _log.info("event=stopping")
-    await server.close()
-    await upkeep.stop()
-    await cache.close()
+    try:
+        await server.listen(sockets)
+        await cache.open()
+        context.loading = False
+        upkeep.start()
+        _calm_collector()
+        _log.info("event=ready port=%d pid=%d models=%d embedder=%s", context.port, os.getpid(), len(cache.models), encoder.name)
+        await stopping.wait()
+        _log.info("event=stopping")
+    except (StorageError, OSError) as error:
+        raise StartupError(str(error)) from None
+    finally:
+        await server.close()
+        await upkeep.stop()
+        await cache.close()
     _log.info("event=stopped")
 
 

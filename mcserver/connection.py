@@ -9,14 +9,14 @@ import asyncio
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from mcserver.context import Client, Context
 from mcserver.dispatch import execute, queues, resolve, wire_error
 from mcserver.table import Command, Job
-from protocol.errors import CommandError, ProtocolError
+from protocol.errors import CommandError, ProtocolError, QueryBufferExceeded
 from protocol.reply import encode
 from protocol.request import Limits, RequestParser
 
@@ -63,13 +63,14 @@ class Connection(asyncio.Protocol):
         self._parser: RequestParser = server.parser()
         self._slots: deque[_Slot] = deque()
         self._waiting: deque[list[bytes]] = deque()
-        self._out: list[bytes] = []
+        self._out: deque[bytes] = deque()
         self._pending_bytes = 0
         self._reads = 0
         self._writes = 0
         self._turn: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = True
+        self._ending = False  # nothing more is taken from the client; what it has sent is finished
         self._scheduled = False
         self._output_full = False
         self._lost = False
@@ -91,21 +92,19 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the reads. Writes that were received go on: their client may have gone, what it said has been said."""
-        self._lost = True
+        self._lost = self._ending = True
         if not self._admitted:
             return
         self._server.forget(self)
-        self.client.closing = True
         self._out.clear()
-        self._waiting = deque(words for words in self._waiting if self._is_write(words))
         if self._reads:  # then nothing under way is a write
             for task in self._tasks:
                 task.cancel()
 
     def eof_received(self) -> bool:
         """A client that only stopped sending still gets its replies."""
-        self.client.closing = True
-        return bool(self._slots or self._waiting)
+        self._ending = True
+        return self.busy() or bool(self._out)
 
     def pause_writing(self) -> None:
         """The client does not read its replies: read none of its commands until it does."""
@@ -122,15 +121,13 @@ class Connection(asyncio.Protocol):
         """Take bytes of any chunking."""
         self._statistics.bytes_in += len(data)
         self._statistics.reads += 1
-        try:
+        if not self._closing():
             self._parser.feed(data)
-        except ProtocolError as error:
-            self._break(error)
-        self._work()
+            self._work()
 
     def idle_since(self) -> float | None:
         """When the client was last active, in seconds since the epoch; None while it waits for a reply."""
-        return None if self._slots or self._waiting else self.client.last_active
+        return None if self.busy() else self.client.last_active
 
     def busy(self) -> bool:
         """Whether replies are still owed."""
@@ -138,11 +135,11 @@ class Connection(asyncio.Protocol):
 
     def buffered(self) -> tuple[int, int]:
         """Bytes not yet understood, bytes not yet read by the client."""
-        return self._parser.buffered, self.transport.get_write_buffer_size()
+        return self._parser.buffered, self.transport.get_write_buffer_size() + sum(map(len, self._out))
 
     def finish(self) -> None:
         """Take no more commands; close when the replies owed are sent."""
-        self.client.closing = True
+        self._ending = True
         self._work()
 
     def limit(self, limits: Limits) -> None:
@@ -155,25 +152,26 @@ class Connection(asyncio.Protocol):
 
     def _work(self) -> None:
         """Run what has been received, as far as order, limits and fairness allow, and send what is ready."""
-        try:
-            self._run_received()
-        except ProtocolError as error:
-            self._break(error)
+        self._run_received()
         self._send()
 
     def _run_received(self) -> None:
         """The exact path is inside this loop: for a repeated command no call, no parsing, no look at the store."""
         client, requests, out, touched = self.client, self._requests, self._out, self._touched
-        timer = self._context.cache.timer
-        begun = timer()
+        begun = self._context.cache.timer()
         now = int(time.time() * 1000)
         client.last_active = now / 1000
         next_request = self._parser.next
         plain = self._plain()
         hits = count = 0
         counted = None
-        while count < MAX_COMMANDS_PER_TURN and not self._full() and not client.closing:
-            words = next_request()
+        stopped = self._full() or self._closing()
+        while count < MAX_COMMANDS_PER_TURN and not stopped:
+            try:
+                words = next_request()
+            except ProtocolError as error:
+                self._break(error)
+                break
             if words is None:
                 break
             count += 1
@@ -186,17 +184,17 @@ class Connection(asyncio.Protocol):
                     touched.add(answer)
                     if answer.statistics is not counted:
                         if counted is not None:
-                            counted.exact += hits
+                            begun = self._server.count_exact(counted, hits, begun)
                             hits = 0
                         counted = answer.statistics
                     hits += 1
                     continue
             self._receive(words)
             plain = self._plain()
+            stopped = self._full() or self._closing()
         self._statistics.commands_processed += count
         if counted is not None:
-            counted.exact += hits
-            self._server.count_exact(counted, hits, timer() - begun)
+            self._server.count_exact(counted, hits, begun)
         if count == MAX_COMMANDS_PER_TURN and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._next_turn)
@@ -209,6 +207,10 @@ class Connection(asyncio.Protocol):
         """Whether a reply may go out at once and the client may have any entry."""
         client = self.client
         return not (self._slots or self._waiting) and client.transaction is None and client.authenticated and not self._gate.closed
+
+    def _closing(self) -> bool:
+        """Whether no further command of the client is run."""
+        return self._ending or self.client.closing
 
     def _receive(self, words: list[bytes]) -> None:
         if self._waiting or not self._run(words):
@@ -223,8 +225,11 @@ class Connection(asyncio.Protocol):
         except CommandError as error:
             self._reject(words, error)
             return True
-        if (self._reads if command.writes else self._writes) and not queues(client, command):
+        at_once = queues(client, command)
+        if (self._reads if command.writes else self._writes) and not at_once:
             return False
+        if self._lost and "readonly" in command.flags and not at_once:
+            return True  # nobody waits for what it would find
         begun = self._context.cache.timer()
         try:
             result = execute(self._context, client, command, words)
@@ -235,8 +240,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(result, CoroutineType):
             self._spawn(command, words, result)
         else:
-            self._count(command, begun, result)
-            self._reply(encode(result, client.protocol))
+            self._reply(self._finished(command, begun, result, client.protocol))
             self._parser.authenticated = client.authenticated
         return True
 
@@ -277,7 +281,10 @@ class Connection(asyncio.Protocol):
             finally:  # the order of later writes holds even where this one could not be prepared
                 if before is not None:
                     await before
-            started: Awaitable[object] = job.start()
+            await self._gate.opened()
+            serial, started = job.serial, job.start()
+            if serial:
+                return await started
         finally:
             mine.set_result(None)
         return await started
@@ -298,8 +305,7 @@ class Connection(asyncio.Protocol):
                 self._writes -= 1
             else:
                 self._reads -= 1
-        self._count(command, begun, result)
-        slot.data = encode(result, slot.protocol)
+        slot.data = self._finished(command, begun, result, slot.protocol)
         self._deliver()
 
     def _deliver(self) -> None:
@@ -313,24 +319,24 @@ class Connection(asyncio.Protocol):
 
     def _run_waiting(self) -> None:
         """Begin the commands that waited, until one has to wait again."""
-        while self._waiting:
-            closing = self.client.closing
-            if not self._run(self._waiting[0]):
-                return
+        while self._waiting and self._run(self._waiting[0]):
             self._pending_bytes -= sum(map(len, self._waiting.popleft()))
-            if self.client.closing and not closing:  # QUIT: what was sent after it is not run
+            if self.client.closing:  # QUIT: what was sent after it is not run
                 self._waiting.clear()
 
-    def _is_write(self, words: list[bytes]) -> bool:
-        command = self._context.commands.find(words[0])
-        return command is not None and command.writes
-
-    def _count(self, command: Command, begun: float, result: object) -> None:
+    def _finished(self, command: Command, begun: float, result: object, protocol: int) -> bytes:
+        """Count a command that has ended; its reply's bytes."""
+        try:
+            data = encode(result, protocol)
+        except Exception as error:  # noqa: BLE001 - a value that is no reply
+            result = wire_error(error, command.name)
+            data = encode(result, protocol)
         counters = self._statistics.command(command.name)
         counters.record(int((self._context.cache.timer() - begun) * 1_000_000))
         if isinstance(result, CommandError):
             counters.failed += 1
             self._statistics.errors[result.code] += 1
+        return data
 
     def _reply(self, data: bytes) -> None:
         if self._slots:
@@ -341,30 +347,42 @@ class Connection(asyncio.Protocol):
             self._out.append(data)
 
     def _break(self, error: ProtocolError) -> None:
-        """The peer does not speak the protocol: say so after the replies owed, and close."""
-        if not self.client.closing:
+        """The peer does not speak the protocol: say so after the replies owed, and close. As Redis, not to one that sends too much."""
+        self._ending = True
+        if isinstance(error, QueryBufferExceeded):
+            self._statistics.query_limit_disconnections += 1
+        else:
             self._farewell = encode(error, self.client.protocol)
-            self.client.closing = True
 
     def _send(self) -> None:
         out = self._out
-        done = self.client.closing and not self._slots and not self._waiting
+        done = self._closing() and not self.busy()
         if done and self._farewell:
             out.append(self._farewell)
-        if out and not self._lost:
-            size = sum(map(len, out))
-            self._statistics.bytes_out += size
-            self._statistics.writes += 1
-            if size <= JOINED_BYTES:
-                self.transport.write(b"".join(out) if len(out) > 1 else out[0])
-            else:
-                for piece in out:
-                    self.transport.write(piece)
-        out.clear()
-        if done:
+            self._farewell = b""
+        if self._lost:
+            out.clear()
+        elif self._output_full:
+            self._server.check_output(self)
+        elif out:
+            self._write_out()
+        if done and not out:
             self.transport.close()
         else:
             self._throttle()
+
+    def _write_out(self) -> None:
+        """What the client cannot take yet stays here, where it may be one answer many times, and not a copy of each in the transport."""
+        out = self._out
+        size = sum(map(len, out))
+        if size <= JOINED_BYTES:
+            self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+            out.clear()
+        else:
+            while out and not self._output_full:
+                self.transport.write(out.popleft())
+        self._statistics.bytes_out += size - sum(map(len, out))
+        self._statistics.writes += 1
 
     def _full(self) -> bool:
         pending = len(self._slots) + len(self._waiting)

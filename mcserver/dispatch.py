@@ -1,6 +1,7 @@
 """From the words of a request to a running command: name, arity, authentication, MULTI; and from any exception to an error reply."""
 
 import logging
+from collections.abc import Awaitable
 
 from embedding.errors import EmbedderOverloaded, EmbeddingError
 from mcserver.context import Call, Client, Context, Queued, Result
@@ -51,7 +52,17 @@ def execute(context: Context, client: Client, command: Command, words: list[byte
     if client.transaction is not None and queues(client, command):
         client.transaction.append(Queued(command, words))
         return QUEUED
-    return command.run(call_of(context, client, command, words))
+    call = call_of(context, client, command, words)
+    if "readonly" in command.flags and not command.deferred and context.cache.gate.closed:
+        return _after_transaction(call)
+    return command.run(call)
+
+
+async def _after_transaction(call: Call) -> object:
+    """What one command of an EXEC has done is not to be seen before all of them are: read when it has ended."""
+    await call.cache.gate.opened()
+    result = call.command.run(call)
+    return await result if isinstance(result, Awaitable) else result
 
 
 def call_of(context: Context, client: Client, command: Command, words: list[bytes]) -> Call:

@@ -1,8 +1,8 @@
 """The exact tier: answers ready for the wire in memory, found by what was asked to the byte.
 
-Two maps over one set of answers. `requests` is keyed by the words of a whole command as they came from the client, so that a repeated command
-costs one look-up; `find` is keyed by the partition and exact key of the canonical question. Both are bounded by one budget in bytes,
-least recently used first out.
+Two maps over one set of answers. `requests` is keyed by the words of a whole command as they came from the client, so that a repeated
+command costs one look-up; `find` is keyed by the partition and exact key of the canonical question. Both are bounded by one budget in
+bytes, least recently used first out.
 """
 
 from collections import OrderedDict
@@ -29,7 +29,7 @@ MAX_REQUESTS = 4
 
 
 class Answer:
-    """One entry's answer, encoded. `alive` turns false when the entry is replaced, removed, expired or pushed out.
+    """One entry's answer, encoded. `alive` is true while the tier keeps it: until it is replaced, removed or pushed out.
 
     `hits` counts since the last flush, `stored_hits` what the store has.
     """
@@ -41,7 +41,7 @@ class Answer:
         self.key: Key = (entry.model_id, entry.partition, entry.exact_key)
         self.reply = bulk(entry.answer)
         self.expires = entry.expires or _NEVER
-        self.alive = True
+        self.alive = False
         self.stored_hits = entry.hits
         self.hits = 0
         self.last_hit = 0
@@ -83,8 +83,8 @@ class ExactTier:
         answer = Answer(entry, statistics)
         self.discard(answer.key)
         if answer.size * 10 > self.budget:
-            answer.alive = False
             return answer
+        answer.alive = True
         self._answers[answer.key] = answer
         self._models.setdefault(entry.model_id, {})[entry.id] = answer.key
         self.bytes += answer.size
@@ -93,7 +93,7 @@ class ExactTier:
 
     def remember(self, request: tuple[bytes, ...], answer: Answer) -> None:
         """Let this command, word for word, find the answer from now on."""
-        if not answer.alive or len(answer.requests) >= MAX_REQUESTS:
+        if not answer.alive or len(answer.requests) >= MAX_REQUESTS or request in self.requests:
             return
         size = REQUEST_OVERHEAD + sum(map(len, request))
         if size * 10 > self.budget:

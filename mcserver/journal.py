@@ -11,7 +11,7 @@ _LEVELS = {"debug": logging.DEBUG, "verbose": logging.INFO - 5, "notice": loggin
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Send the log where the settings say; follows `loglevel` when it changes. Raises StartupError for a log file that cannot be written."""
+    """Send the log where the settings say; follows `loglevel` as it changes. Raises StartupError for a log file that cannot be written."""
     try:
         handler = logging.FileHandler(settings.logfile) if settings.logfile else logging.StreamHandler()
     except OSError as error:

@@ -1,18 +1,19 @@
 """From what a client asks to what is compared: the conversation, its partition, its exact key and the texts to embed.
 
-The partition holds what must be equal (system prompt, parameters), the exact key the whole conversation, the texts what may be reworded: the
-last user turn and, separately, what came before it.
+The partition holds what must be equal (system prompt, parameters), the exact key the whole conversation, the texts what may be reworded:
+the last user turn and, separately, what came before it.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from protocol.errors import CommandError
 
-__all__ = ["Message", "Prompt", "Question", "canonical_json", "compose", "parse_question"]
+__all__ = ["Message", "Prompt", "Question", "canonical_object", "compose", "parse_question"]
 
 SystemMode = Literal["partition", "splice", "ignore"]
 ContextMode = Literal["match", "last-turn", "splice"]
@@ -20,6 +21,8 @@ ContextMode = Literal["match", "last-turn", "splice"]
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _ROLES = _SYSTEM_ROLES | {"user", "assistant", "tool", "function"}
 _DIGEST_BYTES = 16
+_MAX_DIGITS = 308
+"""Of an integer in JSON: what a double can hold, as every other number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,11 @@ class Prompt:
 def parse_question(query: str, system: str | None = None, params: str | None = None) -> Question:
     """Read a query, plain text or a JSON array of messages, with its SYSTEM and PARAMS options.
 
-    Raises CommandError for an empty query, bad messages, a system prompt given twice, and malformed PARAMS.
+    Raises CommandError for an empty query or user turn, bad messages, a system prompt given twice, and malformed PARAMS.
     """
-    canonical_params = _canonical_params(params) if params else ""
+    canonical_params = "" if params is None else canonical_object(params, name="PARAMS", sort_keys=True)
+    if canonical_params == "{}":
+        canonical_params = ""
     raw = _conversation(query)
     if raw is None:
         if not query.strip():
@@ -71,8 +76,11 @@ def parse_question(query: str, system: str | None = None, params: str | None = N
     given = [message.text for message in messages if message.role in _SYSTEM_ROLES]
     if given and system is not None:
         raise CommandError("system prompt given twice: by SYSTEM and by a system message; expected one of them")
-    if not any(turn.role == "user" for turn in turns):
+    asked = [turn.text for turn in turns if turn.role == "user"]
+    if not asked:
         raise CommandError("no user turn in the messages: expected at least one message with role 'user'")
+    if not asked[-1].strip():
+        raise CommandError("empty user turn: expected text in the last message with role 'user'")
     prompt = "\n".join(given) if given else (system or "")
     return Question(turns, prompt, canonical_params)
 
@@ -91,8 +99,6 @@ def compose(question: Question, *, system_mode: SystemMode, context_mode: Contex
     spliced = question.system if system_mode == "splice" else ""
     if spliced:
         text = f"{spliced}\n{text}"
-    if not text.strip():
-        raise CommandError("empty user turn: expected text in the last message with role 'user'")
     query = turns[0].text if _is_plain(turns) else "[" + ",".join(turn.canonical for turn in turns) + "]"
     return Prompt(
         partition=_digest(question.system if system_mode == "partition" else "", question.params),
@@ -103,19 +109,16 @@ def compose(question: Question, *, system_mode: SystemMode, context_mode: Contex
     )
 
 
-def canonical_json(text: str, *, name: str) -> Any:
-    """Parse JSON for the argument `name`; numbers of equal value become equal (1.0 is 1). Raises CommandError."""
+def canonical_object(text: str, *, name: str, sort_keys: bool = False) -> str:
+    """The JSON object of the argument `name` in its shortest form; numbers of equal value become equal (1.0 is 1). Raises CommandError."""
     try:
-        return json.loads(text, parse_float=_number, parse_constant=_refuse_constant)
+        value = _parse(text)
+        canonical = _dump(value, sort_keys=sort_keys)
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"invalid JSON in {name}: {_first_line(error)}") from None
-
-
-def _canonical_params(params: str) -> str:
-    value = canonical_json(params, name="PARAMS")
+        raise CommandError(f"invalid JSON in {name}: {_reason(error)}") from None
     if not isinstance(value, dict):
-        raise CommandError("invalid PARAMS: expected a JSON object")
-    return _dump(value) if value else ""
+        raise CommandError(f"invalid {name}: expected a JSON object")
+    return canonical
 
 
 def _conversation(query: str) -> list[dict[str, Any]] | None:
@@ -123,28 +126,25 @@ def _conversation(query: str) -> list[dict[str, Any]] | None:
     if not query.lstrip().startswith("["):
         return None
     try:
-        value = json.loads(query, parse_float=_number, parse_constant=_refuse_constant)
+        value = _parse(query)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, list) or not value:
-        return None
     if all(isinstance(item, dict) and "role" in item and "content" in item for item in value):
-        return value
+        return cast(list[dict[str, Any]], value)
     return None
 
 
 def _message(item: dict[str, Any], position: int) -> Message:
     role = item["role"]
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise CommandError(f"unknown role in message {position}: expected one of {', '.join(sorted(_ROLES))}")
     text = _content(item["content"], position)
-    if "tool_calls" in item:
-        text = f"{text}\n{_dump(item['tool_calls'])}".strip()
     try:
         canonical = _dump(item)
-        canonical.encode()
-    except UnicodeEncodeError:
-        raise CommandError(f"invalid text in message {position}: a lone surrogate is not a character") from None
+        if "tool_calls" in item:
+            text = f"{text}\n{_dump(item['tool_calls'])}".strip()
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"invalid message {position}: {_reason(error)}") from None
     return Message(role, text, canonical)
 
 
@@ -159,7 +159,7 @@ def _content(content: Any, position: int) -> str:
     texts = []
     for part in content:
         if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            raise CommandError(f"unsupported content part in message {position}: expected {{\"type\": \"text\", \"text\": ...}}")
+            raise CommandError(f'unsupported content part in message {position}: expected {{"type": "text", "text": ...}}')
         texts.append(part["text"])
     return "\n".join(texts)
 
@@ -169,10 +169,14 @@ def _plain(text: str) -> Message:
 
 
 def _is_plain(turns: Sequence[Message]) -> bool:
-    """Whether the conversation is one user turn of nothing but text, which is the same question as that text alone."""
+    """Whether the conversation is one user turn of nothing but text, which is the same question as that text alone.
+
+    Unless that text would itself be read as a conversation: a user must not be able to write into the place of another one.
+    """
     if len(turns) != 1 or turns[0].role != "user":
         return False
-    return not turns[0].canonical or turns[0].canonical == _dump({"role": "user", "content": turns[0].text})
+    [turn] = turns
+    return not turn.canonical or (turn.canonical == _dump({"role": "user", "content": turn.text}) and _conversation(turn.text) is None)
 
 
 def _digest(*parts: str) -> bytes:
@@ -185,20 +189,35 @@ def _digest(*parts: str) -> bytes:
     return digest.digest()
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _parse(text: str) -> Any:
+    """Strict JSON. A number that is too large becomes infinite, which `_dump` refuses: it says no more than that about the text's form."""
+    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_refuse_constant)
+
+
+def _dump(value: Any, *, sort_keys: bool = True) -> str:
+    """Canonical JSON. Raises ValueError for what no other program could read."""
+    text = json.dumps(value, sort_keys=sort_keys, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text.encode()
+    return text
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) <= _MAX_DIGITS else math.inf
 
 
 def _number(text: str) -> int | float:
     value = float(text)
-    if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError(f"number out of range: {text[:32]}")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
+    raise ValueError(f"{text} is not a number")
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else "nested too deeply"
+def _reason(error: ValueError | RecursionError) -> str:
+    match error:
+        case UnicodeEncodeError():
+            return "a lone surrogate is not a character"
+        case RecursionError():
+            return "nested too deeply"
+    return str(error)

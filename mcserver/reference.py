@@ -1,4 +1,4 @@
-"""docs/commands.md, made from the command table: `python -m mcserver.reference` writes it into the repository that is the current folder."""
+"""docs/commands.md, made from the command table: `python -m mcserver.reference` writes it into the current folder's repository."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,6 +31,24 @@ _TITLES = {
 _SHOWN = ("write", "readonly", "denyoom", "admin", "fast", "loading", "no_auth", "no_multi")
 
 
+_FOOT = """
+## INFO
+
+Sections and fields are those of Redis, so that exporters and dashboards work; a field of something that does not exist here (scripts,
+replicas, forks) is 0. What differs:
+
+* `redis_version` is the Redis whose replies are followed; `mcserver_version` is the server's own.
+* `used_memory` is what the process has in RAM, as `used_memory_rss`: model, index and libraries are in it too.
+  `used_memory_dataset` is the part that answers kept in memory take, the rest is `used_memory_overhead`.
+  Where the system does not tell (no `/proc`), it is the peak.
+* `keyspace_hits` and `keyspace_misses` count lookups of all models; `db0:keys` counts the models.
+* `aof_enabled` is 1: every write is kept before it is answered, and there is nothing left to save.
+* `INFO everything` and `INFO mc` add `# mc_stats` (lookups by tier, misses by reason, what was saved) and `# mc_models` (a line per model;
+  in its name what is no letter, digit, `_`, `.`, `-` or `~` is written as in a URL, `%2F` for `/`).
+  `INFO mc_stats` and `INFO mc_models` give one of the two.
+"""
+
+
 def reference_page() -> str:
     """docs/commands.md."""
     table = Table(FAMILIES)
@@ -38,7 +56,7 @@ def reference_page() -> str:
     for group, title in _TITLES.items():
         parts.append(f"\n## {title}\n\n| Command | What it does | Complexity | Flags |\n|---|---|---|---|\n")
         parts.extend(_row(command) for command in _listed(table) if command.group == group)
-    return "".join(parts)
+    return "".join([*parts, _FOOT])
 
 
 GENERATED = {"docs/commands.md": reference_page}

@@ -30,7 +30,12 @@ class Job(ABC):
 
     @abstractmethod
     def start(self, within: "Transaction | None" = None) -> Awaitable[Reply]:
-        """Take the job's place in the order, at once; what is returned waits for the reply."""
+        """Take the job's place in the order, at once; what is returned waits for the reply. Only called where `prepare` succeeded."""
+
+    @property
+    def serial(self) -> bool:
+        """Whether the next write of the connection may start only when this one has ended: it is made from what this one changes."""
+        return False
 
 
 Run = Callable[["Call"], "Reply | Awaitable[Reply] | Job"]
@@ -41,7 +46,9 @@ RunT = TypeVar("RunT", bound=Run)
 class Command:
     """A command or subcommand. `name` is in lower case, a subcommand's with its container's: `config|get`.
 
-    deferred: whether `run` only builds a Job and has no effect itself, so that EXEC may call it ahead of its turn.
+    deferred: whether `run` builds a Job and has no effect itself, so that EXEC may call it ahead of its turn. A command that gives a Job
+        is deferred, except EXEC itself, which is never queued.
+    writes: whether later commands of its connection wait for it.
     flags: Redis' words: write readonly admin denyoom fast loading stale noscript no_auth no_multi.
     """
 
@@ -58,12 +65,8 @@ class Command:
     arity: int
     key_position: int
     deferred: bool
+    writes: bool
     subcommands: dict[str, "Command"] = field(default_factory=dict)
-
-    @property
-    def writes(self) -> bool:
-        """Whether later commands of its connection wait for it."""
-        return "write" in self.flags
 
     def fits(self, count: int) -> bool:
         """Whether `count` words, the name among them, satisfy the arity."""
@@ -88,11 +91,12 @@ class Family:
         complexity: str = "O(1)",
         since: str = "0.1.0",
         deferred: bool = False,
+        writes: bool | None = None,
         words: int = 0,
     ) -> Callable[[RunT], RunT]:
         """Register a function; `name` is `NAME` or `CONTAINER|SUB`. Arity and key position follow from the usage line.
 
-        words: the arity, where it is another.
+        writes: where it is not what the flags say. words: the arity, where it is another.
         """
 
         def register(run: RunT) -> RunT:
@@ -113,6 +117,7 @@ class Family:
                 arity=words or (least + container if least > 0 else least - container),
                 key_position=key_position(arguments) and key_position(arguments) + container,
                 deferred=deferred,
+                writes="write" in flags.split() if writes is None else writes,
             )
             return run
 

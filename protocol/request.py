@@ -28,9 +28,9 @@ _MAX_KEPT = 16 * 1024
 # hiredis allocates the slots of an array before its elements have come, and nests up to 1024 deep: at most 999 slots keep that under 8 MB.
 _LARGE_ARRAY = re.compile(rb"\*[0-9]{4}")
 # The types hiredis gives as bytes, or as lists of bytes, although they are neither bulk strings nor arrays. All others it gives as another
-# Python type. Mostly these bytes are just part of somebody's text.
+# Python type. Mostly these bytes are just part of somebody's text; after all but the plus sign only digits can follow.
 _LOOKALIKES = b"+(=%~>|"
-_LOOKALIKE = re.compile(rb"\+|\([-0-9]*\r\n|[=%~>|][0-9]+\r\n")
+_LOOKALIKE = re.compile(rb"[(=%~>|][-0-9]*\r\n")
 _OTHER_AGGREGATE = re.compile(rb"[%~>|][0-9]+\r\n")
 
 _pack = cast(Callable[[tuple[bytes, ...]], bytes], hiredis.pack_command)
@@ -141,7 +141,7 @@ class RequestParser:
         """Read the requests that `data`, which begins one, holds; how many bytes of it they are. 0 says nothing about the rest."""
         if len(data) > self._max_fast or not data.startswith(b"*") or _LARGE_ARRAY.search(data):
             return 0
-        plain = len(data.translate(None, _LOOKALIKES)) == len(data) or not _LOOKALIKE.search(data)
+        plain = len(data.translate(None, _LOOKALIKES)) == len(data) or not (b"+" in data or _LOOKALIKE.search(data))
         if not plain and _OTHER_AGGREGATE.search(data):
             return 0
         requests, complete = self._read_all(data)

@@ -28,7 +28,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stored answer. `vector` is left out (None) unless the read asked for it; `context_vector` is always read."""
+    """A stored answer, without its vector (VectorSource reads those). `tags` come sorted and without repeats."""
 
     id: int
     model_id: int

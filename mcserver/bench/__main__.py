@@ -15,7 +15,7 @@ from mcserver.bench.client import LoadError
 from mcserver.bench.machine import inspect
 from mcserver.bench.plan import FULL, QUICK, USUAL, Plan
 from mcserver.bench.plot import plot
-from mcserver.bench.processes import StartError
+from mcserver.bench.processes import ProgramError
 from mcserver.bench.profiler import profile
 from mcserver.bench.progress import steps
 from mcserver.bench.report import Findings, Report
@@ -112,7 +112,7 @@ def _attempt(name: str, section: Section, run: Run) -> Findings:
     """A section that breaks off costs its own figures, not those of the others."""
     try:
         return section(run)
-    except (StartError, LoadError, OSError) as error:
+    except (ProgramError, LoadError, OSError) as error:
         return Findings(failed=(f"{name}: {error}",))
 
 

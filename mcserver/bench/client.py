@@ -11,6 +11,8 @@ from typing import Any, Self, cast
 
 import hiredis
 
+from mcserver.bench.cost import Cost
+
 Argument = str | bytes | int | float
 Reply = Any  # whatever the reader made of the bytes: bytes, int, float, None, list, dict
 
@@ -62,10 +64,9 @@ class Load:
     latencies: tuple[float, ...]
     replies: tuple[Reply, ...]
 
-    @property
-    def rate(self) -> float:
-        """Requests per second."""
-        return len(self.replies) / self.seconds
+    def cost(self, processor: float) -> Cost:
+        """What it took, with the processor time that the server used for it."""
+        return Cost(len(self.replies), self.seconds, processor, self.latencies)
 
 
 def load(port: int, requests: Sequence[Sequence[Argument]], *, clients: int, depth: int = 1, patience: float = 300.0) -> Load:

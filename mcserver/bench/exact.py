@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from statistics import median
 
 from mcserver.bench.client import HOST, Client, LoadError
-from mcserver.bench.machine import has_proc, processor_seconds
 from mcserver.bench.processes import Program, redis_server
 from mcserver.bench.report import Budget, Findings, Row, compare
 from mcserver.bench.run import MODEL, Run
@@ -76,9 +75,9 @@ def _depth(run: Run, depth: int, redis: Program, servers: dict[str, Program]) ->
 
 
 def _timed(program: Program, command: Sequence[str], *, requests: int, depth: int, timeout: float) -> Pressure:
-    before = processor_seconds(program.pid) if has_proc() else 0.0
+    before = program.processor
     pressure = press(program.port, command, requests=requests, depth=depth, timeout=timeout)
-    after = processor_seconds(program.pid) if has_proc() else 0.0
+    after = program.processor
     return replace(pressure, processor=(after - before) / requests * 1e6)
 
 

@@ -14,12 +14,16 @@ from types import TracebackType
 from typing import Self
 
 from mcserver.bench.client import HOST, Client, LoadError
+from mcserver.bench.machine import has_proc, processor_seconds
 
 POLL = 0.002  # s between two attempts to connect; also the resolution of a start-up time
 
 
-class StartError(Exception):
-    """A program did not start: the message carries the end of its log."""
+IDLE_WINDOW, IDLE_SHARE = 0.5, 0.1  # s watched, share of one processor below which a program counts as idle
+
+
+class ProgramError(Exception):
+    """A program did not do what was waited for: the message carries the end of its log."""
 
 
 @dataclass(slots=True)
@@ -44,11 +48,16 @@ class Program:
     def pid(self) -> int:
         """Process id of the running program."""
         if self._process is None:
-            raise StartError(f"{self.arguments[0]} is not running")
+            raise ProgramError(f"{self.arguments[0]} is not running")
         return self._process.pid
 
+    @property
+    def processor(self) -> float:
+        """Seconds of processor time the program has used, 0 where that cannot be read."""
+        return processor_seconds(self.pid) if has_proc() else 0.0
+
     def start(self) -> None:
-        """Start and wait for the first PONG; `start_seconds` is the time between the two. Raises StartError."""
+        """Start and wait for the first PONG; `start_seconds` is the time between the two. Raises ProgramError."""
         started = perf_counter()
         with self.log.open("ab") as log:
             # A session of its own, so that Ctrl-C reaches the benchmark alone, which then ends its children in order.
@@ -81,13 +90,28 @@ class Program:
             process.wait()
             raise
 
+    def await_idle(self, patience: float) -> None:
+        """Wait until the program has been all but idle for IDLE_WINDOW, its work in the background done.
+
+        Returns soon where processor time cannot be read. Raises ProgramError when it is still busy after `patience` seconds.
+        """
+        deadline = monotonic() + patience
+        used = self.processor
+        while True:
+            sleep(IDLE_WINDOW)
+            before, used = used, self.processor
+            if used - before <= IDLE_SHARE * IDLE_WINDOW:
+                return
+            if monotonic() > deadline:
+                raise ProgramError(self._failure(f"was still busy after {patience:g} s"))
+
     def _await_pong(self) -> None:
         deadline = monotonic() + self.patience
         while not self._pings():
             if self._process is None or self._process.poll() is not None:
-                raise StartError(self._failure("ended before it answered PING"))
+                raise ProgramError(self._failure("ended before it answered PING"))
             if monotonic() > deadline:
-                raise StartError(self._failure(f"did not answer PING within {self.patience:g} s"))
+                raise ProgramError(self._failure(f"did not answer PING within {self.patience:g} s"))
             sleep(POLL)
 
     def _pings(self) -> bool:

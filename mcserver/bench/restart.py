@@ -30,6 +30,7 @@ def fill(run: Run, server: Program, entries: int) -> list[Question]:
     run.step(f"storing {entries} entries")
     load(server.port, [("MC.SET", MODEL, each.stored, each.answer) for each in texts.stored], clients=16, patience=run.plan.patience)
     load(server.port, synthetic_sets(entries, dimension(server.port)), clients=32, depth=8, patience=run.plan.patience)
+    server.await_idle(run.plan.patience)  # the graph over all of them is built
     found = [question for question in texts.stored if _hits(server.port, question)]
     if not found:
         raise LoadError(f"none of {PROBES} reworded questions was found among {entries} entries: nothing to time after a restart")

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from types import TracebackType
 from typing import IO, Any, Self
 
-from mcserver.bench.processes import StartError, environment, module
+from mcserver.bench.cost import Cost
+from mcserver.bench.processes import ProgramError, environment, module
 
-BATCHES = (1, 4, 8, 16, 32, 64)
+BATCHES = (4, 8, 16, 32, 64)
 """Batch sizes tried to find the runtime's best."""
 
 PASSES = 3
@@ -57,26 +58,26 @@ class Runtime:
         pooled = (states * weight).sum(1)  # the length of the sum goes with the next line, so a mean would change nothing
         return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
 
-    def embed_all(self, texts: Sequence[str], batch: int) -> float:
-        """Embed all texts in batches of similar length; seconds."""
-        started = perf_counter()
+    def embed_all(self, texts: Sequence[str], batch: int) -> tuple[float, float]:
+        """Embed all texts in batches of similar length; (seconds, seconds of processor time)."""
+        started, used = perf_counter(), process_time()
         tokens = sorted(self.tokenize(texts), key=len)
         for first in range(0, len(tokens), batch):
             self.embed(tokens[first : first + batch])
-        return perf_counter() - started
+        return perf_counter() - started, process_time() - used
 
-    def embed_each(self, texts: Sequence[str]) -> list[float]:
-        """Embed every text alone, in the order given; seconds of each, tokenisation included."""
-        seconds = []
+    def embed_each(self, texts: Sequence[str]) -> tuple[list[float], float]:
+        """Embed every text alone, in the order given; (seconds of each, tokenisation included, seconds of processor time)."""
+        seconds, used = [], process_time()
         for text in texts:
             started = perf_counter()
             self.embed(self.tokenize([text]))
             seconds.append(perf_counter() - started)
-        return seconds
+        return seconds, process_time() - used
 
 
 def serve(runtime: Runtime, orders: Iterable[str], answers: IO[str]) -> None:
-    """Time what each order line asks for: {"texts": [...], "batch": n} -> seconds; with batch null a list of the seconds of each text."""
+    """Time what each order line asks for: {"texts": [...], "batch": n} -> as embed_all; with batch null as embed_each."""
     for line in orders:
         order = json.loads(line)
         texts, batch = order["texts"], order["batch"]
@@ -112,19 +113,28 @@ class RuntimeProcess:
                 with suppress(BrokenPipeError):  # of an order that it did not live to read
                     pipe.close()
 
-    def seconds(self, texts: Sequence[str], *, batch: int) -> float:
-        """Time to embed all texts in batches of this size."""
-        return float(self._order(texts, batch))
+    def batches(self, texts: Sequence[str], *, batch: int) -> Cost:
+        """Embed all texts in batches of this size."""
+        seconds, processor = self._order(texts, batch)
+        return Cost(len(texts), float(seconds), float(processor))
 
-    def latencies(self, texts: Sequence[str]) -> list[float]:
-        """Time of one forward pass of each text alone, tokenisation included."""
-        return [float(seconds) for seconds in self._order(texts, None)]
+    def one_by_one(self, texts: Sequence[str]) -> Cost:
+        """One forward pass of each text alone, tokenisation included."""
+        each, processor = self._order(texts, None)
+        return Cost(len(texts), sum(each), float(processor), tuple(map(float, each)))
 
-    def best_batch(self, texts: Sequence[str]) -> int:
-        """The batch size that embeds these texts fastest, by the best of several passes in turns."""
-        self.seconds(texts[:8], batch=8)  # the first run of a session allocates
-        passes = [{batch: self.seconds(texts, batch=batch) for batch in BATCHES} for _ in range(PASSES)]
-        return min(BATCHES, key=lambda batch: min(each[batch] for each in passes))
+    def fastest(self, texts: Sequence[str], batches: Sequence[int]) -> Cost:
+        """As `batches`, in whichever of these sizes is the fastest."""
+        return min((self.batches(texts, batch=batch) for batch in batches), key=lambda cost: cost.seconds)
+
+    def best_batches(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """The two batch sizes that embed these texts fastest, by the best of several passes in turns.
+
+        Two, because on a machine that others use one pass more or less decides between neighbours.
+        """
+        self.batches(texts[:8], batch=8)  # the first run of a session allocates
+        passes = [{batch: self.batches(texts, batch=batch).seconds for batch in BATCHES} for _ in range(PASSES)]
+        return tuple(sorted(BATCHES, key=lambda batch: min(each[batch] for each in passes))[:2])
 
     def _order(self, texts: Sequence[str], batch: int | None) -> Any:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -136,8 +146,13 @@ class RuntimeProcess:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise StartError(f"the bare runtime ended: {' '.join(self._command)}")
+            raise ProgramError(f"the bare runtime ended: {' '.join(self._command)}")
         return json.loads(line)
+
+
+def beside(batches: Sequence[int]) -> str:
+    """What the table calls it."""
+    return f"bare runtime, batches of {' or '.join(map(str, sorted(batches)))}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,10 @@ from mcserver.bench.run import Run
 from mcserver.bench.summary import Summary, figure, percentile, percentile_curve
 from mcserver.bench.synthetic import Synthetic, Vectors
 from mcserver.settings import Settings
-from storage.faiss import FaissIndex
 from storage.records import Neighbour, PartitionVectors, VectorQuery
+
+if TYPE_CHECKING:
+    from storage.faiss import FaissIndex
 
 SECTION = "search"
 RECALL = Budget(0.99)
@@ -68,6 +71,8 @@ def measure(run: Run) -> Findings:
 
 
 async def _measure(run: Run, entries: int) -> Findings:
+    from storage.faiss import FaissIndex  # noqa: PLC0415 - heavy, and wanted by this section only
+
     run.step(f"search: making {entries:,} vectors")
     synthetic = Synthetic(entries, DIMENSION)
     settings = Settings()
@@ -103,7 +108,7 @@ async def _idle() -> LoopLag:
     return lag
 
 
-async def _build(run: Run, index: FaissIndex, source: SyntheticSource, synthetic: Synthetic) -> Standstill:
+async def _build(run: Run, index: "FaissIndex", source: SyntheticSource, synthetic: Synthetic) -> Standstill:
     """Open the index on all entries and wait for its graphs, while lookups go on."""
     run.step(f"search: building the index of {len(synthetic.vectors):,}")
     questions = synthetic.reworded(5)
@@ -119,7 +124,7 @@ async def _build(run: Run, index: FaissIndex, source: SyntheticSource, synthetic
     return Standstill("a background build", lag, perf_counter() - started)
 
 
-async def _search(run: Run, index: FaissIndex, synthetic: Synthetic, seen: list[Standstill]) -> Findings:
+async def _search(run: Run, index: "FaissIndex", synthetic: Synthetic, seen: list[Standstill]) -> Findings:
     entries, count = len(synthetic.vectors), run.plan.searches
     run.step(f"search: asking among {entries:,}")
     questions = {"reworded questions": synthetic.reworded(count), "new questions": synthetic.new(count)}
@@ -140,7 +145,7 @@ def _queries(vectors: Vectors) -> list[VectorQuery]:
     return [VectorQuery(MODEL_ID, PARTITION, vector, 8) for vector in vectors]
 
 
-async def _ask(index: FaissIndex, questions: Vectors) -> Answers:
+async def _ask(index: "FaissIndex", questions: Vectors) -> Answers:
     seconds, found = [], []
     for query in _queries(questions):
         started = perf_counter()

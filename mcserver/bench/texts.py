@@ -152,14 +152,18 @@ CHINESE = Language(
 
 
 class Texts:
-    """Questions to store, and wordings and further questions to ask, each handed out once, English and Chinese by turns."""
+    """Questions to store, and wordings and further questions to ask, each handed out once, English and Chinese by turns.
+
+    `answers` has the answer that belongs to each wording. Many questions differ in one word (cancel, renew): harder than most traffic.
+    """
 
     def __init__(self, stored: int, *, seed: int = 1) -> None:
         questions = _shuffled_by_turns(seed)
         if stored >= len(questions):
             raise ValueError(f"{stored} stored questions were asked for, there are {len(questions)}")
         self.stored = questions[:stored]
-        wordings = [text for question in self.stored for text in question.reworded]
+        self.answers = {text: question.answer for question in self.stored for text in question.reworded}
+        wordings = list(self.answers)
         random.Random(seed).shuffle(wordings)  # noqa: S311 - the same order in every run is the point
         self._reworded = iter(wordings)
         self._fresh = iter([question.stored for question in questions[stored:]])

@@ -10,7 +10,7 @@ from mcserver.settings import ModelSettings
 from mcserver.statistics import ModelStatistics
 from mcserver.table import Job
 from protocol.errors import CommandError
-from storage.records import CreateModel, Truncate, Usage, Write
+from storage.records import CreateModel, Outcome, Truncate, Usage, Write
 
 if TYPE_CHECKING:
     from mcserver.cache.semantic import SemanticCache
@@ -44,11 +44,22 @@ class Admin:
             embedder = self._cache.embedder
             return [CreateModel(name, embedder.name, embedder.dimension, dict(settings))]
 
-        return WriteJob(self._cache, writes, now=now, finish=finish)
+        def done(outcomes: list[Outcome]) -> object:
+            if not outcomes[0].count:  # another client was first
+                raise CommandError(f"model '{name}' exists already")
+            return finish(outcomes)
+
+        return WriteJob(self._cache, writes, now=now, finish=done, serial=True)
 
     def change(self, name: str, write: Callable[[int], Write], *, now: int, finish: Finish) -> Job:
         """One write that concerns the model itself, made with its id when its turn comes."""
-        return WriteJob(self._cache, lambda: [write(self.model(name).id)], now=now, finish=finish)
+
+        def done(outcomes: list[Outcome]) -> object:
+            if outcomes[0].id is None:  # another client dropped it
+                raise CommandError(f"no such model '{name}'")
+            return finish(outcomes)
+
+        return WriteJob(self._cache, lambda: [write(self.model(name).id)], now=now, finish=done, serial=True)
 
     def truncate_all(self, *, now: int, finish: Finish) -> Job:
         """Remove the entries of every model, as one unit."""

@@ -42,12 +42,20 @@ class Stored:
 class WriteJob(Job):
     """A write that needs no embedding. `writes` gives them for the models as they are when the job's turn comes."""
 
-    def __init__(self, cache: "SemanticCache", writes: Callable[[], Sequence[Write]], *, now: int, finish: Finish) -> None:
-        """`finish` makes the reply of the outcomes; both may raise CommandError."""
+    def __init__(
+        self, cache: "SemanticCache", writes: Callable[[], Sequence[Write]], *, now: int, finish: Finish, serial: bool = False
+    ) -> None:
+        """`finish` makes the reply of the outcomes; both may raise CommandError. serial: as Job.serial."""
         self._cache = cache
         self._writes = writes
         self._now = now
         self._finish = finish
+        self._serial = serial
+
+    @property
+    def serial(self) -> bool:
+        """Whether it changes models or their settings."""
+        return self._serial
 
     async def prepare(self) -> None:
         """Nothing to do before the turn."""
@@ -83,14 +91,17 @@ class StoreJob(Job):
         self._finish = finish
         self._questions: list[Question] = []
         self._embedded: dict[str, Vectors] = {}
-        self._given: Vectors | None = None
+
+    @property
+    def serial(self) -> bool:
+        """Whether it makes its model."""
+        return self._cache.models.find(self._model) is None
 
     async def prepare(self) -> None:
         """Parse the questions and embed their texts. Has no effect, so that a failure leaves nothing behind."""
         self._questions = [await asked.read() for asked, _ in self._answers]
         state = self._cache.models.find(self._model)
-        if self._options.vector is not None:
-            self._given = self._cache.unit_vector(state, self._options.vector)
+        self._given(state)
         await self._embed(self._prompts(state), state)
 
     def start(self, within: Transaction | None = None) -> Awaitable[object]:
@@ -101,7 +112,11 @@ class StoreJob(Job):
         prompts = self._prompts(state)
         if self._missing(prompts):
             return self._embed_and_store(state, within)
-        return self._stored(state, prompts, self._cache.submit(self._puts(state, prompts), self._now, within), within)
+        return self._stored(state, self._cache.submit(self._puts(state, prompts), self._now, within), within)
+
+    def _given(self, state: ModelState | None) -> Vectors | None:
+        """The client's own vector."""
+        return None if self._options.vector is None else self._cache.unit_vector(state, self._options.vector)
 
     def _prompts(self, state: ModelState | None) -> list[Prompt]:
         known = state or self._cache.unborn(self._model)
@@ -109,7 +124,7 @@ class StoreJob(Job):
 
     def _missing(self, prompts: list[Prompt]) -> list[str]:
         """Texts without a vector yet: each once."""
-        texts = [] if self._given is not None else [prompt.text for prompt in prompts]
+        texts = [] if self._options.vector is not None else [prompt.text for prompt in prompts]
         texts += [prompt.context for prompt in prompts if prompt.context]
         return [text for text in dict.fromkeys(texts) if text not in self._embedded]
 
@@ -119,29 +134,31 @@ class StoreJob(Job):
             self._embedded.update(zip(missing, await self._cache.embed(missing, state), strict=True))
 
     async def _create_and_store(self, within: Transaction | None) -> object:
+        """Model and answers together, or neither."""
         if self._options.condition is Condition.PRESENT:
             return self._finish([Outcome() for _ in self._answers])
-        state = await self._cache.create(self._model, {}, self._now, within)
+        if within is None:
+            async with self._cache.transaction() as transaction:
+                return await self._create_and_store(transaction)
+        state = self._cache.models.find(self._model) or await self._cache.create(self._model, self._now, within)
         return await self._embed_and_store(state, within)
 
     async def _embed_and_store(self, state: ModelState, within: Transaction | None) -> object:
         """The way for a model that is new, or whose settings changed while this job waited for its turn."""
         prompts = self._prompts(state)
         await self._embed(prompts, state)
-        return await self._stored(state, prompts, self._cache.submit(self._puts(state, prompts), self._now, within), within)
+        return await self._stored(state, self._cache.submit(self._puts(state, prompts), self._now, within), within)
 
-    async def _stored(
-        self, state: ModelState, prompts: list[Prompt], outcomes: Awaitable[list[Outcome]], within: Transaction | None
-    ) -> object:
+    async def _stored(self, state: ModelState, outcomes: Awaitable[list[Outcome]], within: Transaction | None) -> object:
         done = await outcomes
         dropped = self._options.condition is Condition.ALWAYS and any(outcome.id is None for outcome in done)
-        if dropped:  # the model went in the meantime: this answer begins a new one
+        if dropped:  # the model went in the meantime: these answers begin a new one
             return await self._create_and_store(within)
         state.statistics.sets += sum(outcome.id is not None for outcome in done)
         return self._finish(done)
 
     def _puts(self, state: ModelState, prompts: list[Prompt]) -> list[Put]:
-        default = state.settings.default_ttl
+        given, default = self._given(state), state.settings.default_ttl
         expires = self._options.expiry.at
         if not expires and default and not self._options.expiry.forever:
             expires = self._now + default * 1000
@@ -152,7 +169,7 @@ class StoreJob(Job):
                 exact_key=prompt.exact_key,
                 query=prompt.query,
                 answer=answer,
-                vector=self._given if self._given is not None else self._embedded[prompt.text],
+                vector=self._embedded[prompt.text] if given is None else given,
                 context_vector=self._embedded[prompt.context] if prompt.context else None,
                 meta=self._options.meta,
                 tags=self._options.tags,
@@ -161,5 +178,3 @@ class StoreJob(Job):
             )
             for prompt, (_, answer) in zip(prompts, self._answers, strict=True)
         ]
-
-

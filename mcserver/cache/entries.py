@@ -56,9 +56,7 @@ class Entries:
         entry = (await (within or self._cache.store).get(state.id, [entry_id]))[0]
         return None if entry is None or entry.expired(now) else entry
 
-    async def scan(
-        self, model: str, cursor: int, *, count: int, match: str, tags: Sequence[str], now: int
-    ) -> tuple[int, list[int]]:
+    async def scan(self, model: str, cursor: int, *, count: int, match: str, tags: Sequence[str], now: int) -> tuple[int, list[int]]:
         """The next cursor, 0 at the end, and ids after `cursor`."""
         state = self._cache.models.find(model)
         if state is None:

@@ -1,4 +1,4 @@
-"""Keeps lookups out while the commands of an EXEC run."""
+"""Keeps everybody else out while the commands of an EXEC run."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,33 +14,37 @@ class Gate:
         self.closed = False
         self._inside = 0
         self._turn = asyncio.Lock()
-        self._changed = asyncio.Condition()
+        self._opened = asyncio.Event()
+        self._emptied = asyncio.Event()
+
+    async def opened(self) -> None:
+        """Wait until no transaction is inside. Holds until the caller suspends."""
+        while self.closed:
+            await self._opened.wait()
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
         """Be inside with other lookups."""
-        if self.closed:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self.closed)
+        await self.opened()
         self._inside += 1
         try:
             yield
         finally:
             self._inside -= 1
-            if self.closed and not self._inside:
-                async with self._changed:
-                    self._changed.notify_all()
+            if not self._inside:
+                self._emptied.set()
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Be inside alone."""
+        """Be inside alone. Whoever waited for the gate gets in before the next transaction does."""
         async with self._turn:
             self.closed = True
+            self._opened.clear()
             try:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: not self._inside)
+                while self._inside:
+                    self._emptied.clear()
+                    await self._emptied.wait()
                 yield
             finally:
                 self.closed = False
-                async with self._changed:
-                    self._changed.notify_all()
+                self._opened.set()

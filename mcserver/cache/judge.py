@@ -26,6 +26,8 @@ def refusal(settings: ModelSettings, entry: Entry, *, tags: AbstractSet[str], co
         return "expired"
     if not tags <= set(entry.tags):
         return "tags"
+    if settings.context == "last-turn":  # also for an entry that was stored under another setting
+        return None
     if (entry.context_vector is None) != (context is None):
         return "context"
     if entry.context_vector is not None and context is not None:

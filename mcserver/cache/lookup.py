@@ -1,8 +1,9 @@
 """Looking up: exact tier, embedding, search, judgement, fetch. Cheapest first; every end of the chain has its reason."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from embedding.errors import EmbedderUnavailable
 from embedding.seam import Vectors
@@ -11,9 +12,10 @@ from mcserver.cache.models import ModelState
 from mcserver.cache.question import Asked, compose_prompt
 from mcserver.cache.verdict import Verdict
 from mcserver.exact import Answer
-from mcserver.prompt import Prompt
+from mcserver.prompt import Prompt, Question
+from mcserver.settings import ModelSettings
 from mcserver.table import Job
-from storage.errors import StoreUnavailable
+from storage.errors import StorageError
 from storage.records import Entry, Neighbour, VectorQuery
 from storage.seams import EntryReader, Transaction
 
@@ -24,6 +26,9 @@ __all__ = ["Lookup", "LookupJob"]
 
 MAX_CANDIDATES = 4096
 """Neighbours looked through when tags or dead rows push the best ones out."""
+
+ROWS_AT_ONCE = 16
+"""Candidates read in one go, some 200 us on the event loop; bounds the memory that their answers take, too."""
 
 UNAVAILABLE = Verdict("miss", "unavailable")
 EMPTY = Verdict("miss", "empty")
@@ -40,14 +45,20 @@ class Lookup:
     vector: bytes | None = None
     detail: bool = False
 
+    @property
+    def slow(self) -> bool:
+        """Whether what the client gave takes long to check, or might be wrong in what an exact hit does not look at."""
+        return self.asked.large or self.vector is not None
+
 
 class _Item:
     """A lookup under way: what is known of it so far. `verdict` is set once it is decided without a search."""
 
-    __slots__ = ("context_vector", "lookup", "prompt", "vector", "verdict")
+    __slots__ = ("context_vector", "lookup", "prompt", "question", "vector", "verdict")
 
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
+        self.question: Question | None = None
         self.prompt: Prompt | None = None
         self.vector: Vectors | None = None
         self.context_vector: Vectors | None = None
@@ -56,8 +67,15 @@ class _Item:
     def composed(self, state: ModelState) -> Prompt:
         """The prompt, composed where it is not yet."""
         if self.prompt is None:
-            self.prompt = compose_prompt(state, self.lookup.asked.parse())
+            self.question = self.question or self.lookup.asked.parse()
+            self.prompt = compose_prompt(state, self.question)
         return self.prompt
+
+    def forget_prompt(self) -> None:
+        """What was composed and embedded under other settings; a client's own vector stays."""
+        self.prompt = self.context_vector = None
+        if self.lookup.vector is None:
+            self.vector = None
 
 
 class LookupJob(Job):
@@ -78,12 +96,13 @@ class LookupJob(Job):
         self._items = [_Item(lookup) for lookup in lookups]
         self._now = now
         self._finish = finish
+        self._settings: ModelSettings | None = None
         self._begun = cache.timer()
 
     def exact_now(self) -> list[Verdict] | None:
         """The verdicts, if every lookup ends in the exact tier: without waiting for anything."""
         state = self._cache.models.find(self._model)
-        if state is None or self._cache.gate.closed or any(item.lookup.asked.large for item in self._items):
+        if state is None or self._cache.gate.closed or any(item.lookup.slow for item in self._items):
             return None
         for item in self._items:
             item.composed(state)
@@ -93,14 +112,14 @@ class LookupJob(Job):
         return [self._count(state, item.verdict) for item in self._items if item.verdict]
 
     async def prepare(self) -> None:
-        """Compose the prompts, look for exact entries, embed the texts of the others."""
+        """Parse the questions, look for exact entries, embed the texts of the others."""
         state = self._cache.models.find(self._model)
         for item in self._items:
-            if item.prompt is None:
-                question = await item.lookup.asked.read()
-                item.prompt = compose_prompt(state, question) if state else None
+            item.question = item.question or await item.lookup.asked.read()
+            if item.lookup.vector is not None:
+                item.vector = self._cache.unit_vector(state, item.lookup.vector)
         if state is not None:
-            await self._find_and_embed(state, self._cache.store)
+            await self._prepare_under(state, self._cache.store)
 
     def start(self, within: Transaction | None = None) -> Awaitable[object]:
         """Search and judge; inside a transaction the exact entries are looked for again: its earlier commands may have written."""
@@ -108,21 +127,27 @@ class LookupJob(Job):
 
     async def _alone(self) -> object:
         async with self._cache.gate.shared():
-            return await self._judge(self._cache.store)
+            # A model that came into being or was configured in the meantime: what was composed does not fit it.
+            while (state := self._cache.models.find(self._model)) is not None and state.settings != self._settings:
+                await self._prepare_under(state, self._cache.store)
+            return await self._judge(state, self._cache.store)
 
     async def _within(self, transaction: Transaction) -> object:
-        for item in self._items:
-            item.verdict = None
         state = self._cache.models.find(self._model)
         if state is not None:
-            await self._find_and_embed(state, transaction)
-        return await self._judge(transaction)
+            await self._prepare_under(state, transaction)
+        return await self._judge(state, transaction)
 
-    async def _find_and_embed(self, state: ModelState, reader: EntryReader) -> None:
+    async def _prepare_under(self, state: ModelState, reader: EntryReader) -> None:
+        for item in self._items:
+            if state.settings != self._settings:
+                item.forget_prompt()
+            item.verdict = None
+        self._settings = state.settings
         try:
             await self._find_exact(state, reader)
             await self._embed(state)
-        except (StoreUnavailable, EmbedderUnavailable):
+        except (StorageError, EmbedderUnavailable):
             for item in self._items:
                 item.verdict = item.verdict or UNAVAILABLE
 
@@ -157,27 +182,20 @@ class LookupJob(Job):
 
     async def _embed(self, state: ModelState) -> None:
         """One call for the last turns and contexts of all lookups that need them."""
-        waiting = [item for item in self._items if item.verdict is None and item.vector is None]
-        texts: list[str] = []
-        for item in waiting:
-            prompt = item.composed(state)
-            if item.lookup.vector is not None:
-                item.vector = self._cache.unit_vector(state, item.lookup.vector)
-            else:
-                texts.append(prompt.text)
-            if prompt.context:
-                texts.append(prompt.context)
+        waiting = [(item, item.composed(state)) for item in self._items if item.verdict is None]
+        texts = [prompt.text for item, prompt in waiting if item.vector is None]
+        texts += [prompt.context for item, prompt in waiting if prompt.context and item.context_vector is None]
         if not texts:
             return
-        vectors = iter(await self._cache.embed(texts, state))
-        for item in waiting:
+        texts = list(dict.fromkeys(texts))
+        vectors = dict(zip(texts, await self._cache.embed(texts, state), strict=True))
+        for item, prompt in waiting:
             if item.vector is None:
-                item.vector = next(vectors)
-            if item.composed(state).context:
-                item.context_vector = next(vectors)
+                item.vector = vectors[prompt.text]
+            if prompt.context and item.context_vector is None:
+                item.context_vector = vectors[prompt.context]
 
-    async def _judge(self, reader: EntryReader) -> object:
-        state = self._cache.models.find(self._model)
+    async def _judge(self, state: ModelState | None, reader: EntryReader) -> object:
         if state is None:
             return self._finish([EMPTY for _ in self._items])
         undecided = [item for item in self._items if item.verdict is None and item.vector is not None]
@@ -186,39 +204,42 @@ class LookupJob(Job):
             nearest = await self._cache.index.search(queries) if queries else []
             for item, neighbours in zip(undecided, nearest, strict=True):
                 item.verdict = await self._decide(state, item, neighbours, reader)
-        except StoreUnavailable:
+        except StorageError:
             for item in undecided:
                 item.verdict = item.verdict or UNAVAILABLE
         return self._finish([self._count(state, item.verdict or EMPTY) for item in self._items])
 
     def _query(self, state: ModelState, item: _Item, k: int) -> VectorQuery:
-        assert item.vector is not None
-        return VectorQuery(state.id, item.composed(state).partition, item.vector, k)
+        vector = cast(Vectors, item.vector)  # an undecided lookup was embedded
+        return VectorQuery(state.id, item.composed(state).partition, vector, k)
 
     async def _decide(self, state: ModelState, item: _Item, nearest: list[Neighbour], reader: EntryReader) -> Verdict:
         """Judge the candidates in order of score until one passes; a refused best one must not hide a valid second."""
         needed = threshold(state.settings, item.composed(state).text, at_least=item.lookup.threshold)
         refused: Verdict | None = None
-        async for neighbour in self._candidates(state, item, nearest):
-            if neighbour.score < needed:
-                return refused or await self._below(state, item, neighbour, needed, reader)
+        async for candidates in self._candidates(state, item, nearest):
+            similar = [neighbour for neighbour in candidates if neighbour.score >= needed]
             changes = state.changes
-            entry = (await reader.get(state.id, [neighbour.id]))[0]
-            if entry is None:
-                continue
-            reason = refusal(state.settings, entry, tags=item.lookup.tags, context=item.context_vector, now=self._now)
-            if reason is None:
-                answer = self._keep(state, entry, changes)
-                return Verdict("hit", "similar", "semantic", answer, answer.entry, entry.id, neighbour.score, needed)
-            refused = refused or Verdict("miss", reason, None, None, entry, entry.id, neighbour.score, needed)
+            entries = await reader.get(state.id, [neighbour.id for neighbour in similar]) if similar else []
+            for neighbour, entry in zip(similar, entries, strict=True):
+                if entry is None:
+                    continue
+                reason = refusal(state.settings, entry, tags=item.lookup.tags, context=item.context_vector, now=self._now)
+                if reason is None:
+                    answer = self._keep(state, entry, changes)
+                    return Verdict("hit", "similar", "semantic", answer, answer.entry, entry.id, neighbour.score, needed)
+                refused = refused or Verdict("miss", reason, None, None, entry, entry.id, neighbour.score, needed)
+            if len(similar) < len(candidates):
+                return refused or await self._below(state, item, candidates[len(similar)], needed, reader)
         return refused or EMPTY
 
-    async def _candidates(self, state: ModelState, item: _Item, nearest: list[Neighbour]) -> AsyncIterator[Neighbour]:
-        """The neighbours, best first, and further ones where all so far were as similar as wanted but refused."""
+    async def _candidates(self, state: ModelState, item: _Item, nearest: list[Neighbour]) -> AsyncIterator[list[Neighbour]]:
+        """The neighbours, best first, some at a time, and further ones where all so far were as similar as wanted but refused."""
         seen, k = 0, self._cache.top_k
         while True:
-            for neighbour in nearest[seen:]:
-                yield neighbour
+            for start in range(seen, len(nearest), ROWS_AT_ONCE):
+                yield nearest[start : start + ROWS_AT_ONCE]
+                await asyncio.sleep(0)  # others get their turn: thousands may be refused
             if len(nearest) < k or k >= MAX_CANDIDATES:
                 return
             seen, k = len(nearest), k * 4

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mcserver.settings import ModelSettings, Settings
 from mcserver.statistics import ModelStatistics
+from storage.glob import Glob
 from storage.records import Model
 
 __all__ = ["ModelState", "Models"]
@@ -53,14 +54,19 @@ class Models:
         """The model of this id."""
         return self._by_id.get(model_id)
 
+    def names(self, pattern: str) -> list[str]:
+        """The names that a glob pattern fits, in order."""
+        glob = Glob(pattern)
+        return sorted(name for name in self._by_name if glob.matches(name))
+
     def update(self, record: Model) -> ModelState:
         """Take over a model as the store has it, new or changed."""
+        settings = self._settings.model(record.settings)
         state = self._by_id.get(record.id)
         if state is None:
-            state = self._by_name[record.name] = self._by_id[record.id] = ModelState(record, self._settings.model(record.settings))
+            state = self._by_name[record.name] = self._by_id[record.id] = ModelState(record, settings)
         else:
-            state.record = record
-            state.settings = self._settings.model(record.settings)
+            state.record, state.settings = record, settings
         return state
 
     def refresh(self) -> None:

@@ -6,7 +6,7 @@ The index is only a hint: an id it finds counts for nothing until the store has 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -65,6 +65,7 @@ class SemanticCache:
         self.timer = timer
         self._settings = settings
         self._effects: set[asyncio.Future[list[Outcome]]] = set()
+        self._unconfirmed = False
 
     async def open(self) -> None:
         """Open store and index and take over the models."""
@@ -115,11 +116,9 @@ class SemanticCache:
         record = Model(0, name, 0, self.embedder.name, self.embedder.dimension, {}, 0)
         return ModelState(record, self._settings.model({}))
 
-    async def create(
-        self, name: str, settings: Mapping[str, str], now: int, within: Transaction | None = None
-    ) -> ModelState:
-        """Make a model, or take the one of this name as it is."""
-        write = CreateModel(name, self.embedder.name, self.embedder.dimension, dict(settings))
+    async def create(self, name: str, now: int, within: Transaction) -> ModelState:
+        """Make a model with the server's settings, or take the one of this name as it is."""
+        write = CreateModel(name, self.embedder.name, self.embedder.dimension)
         outcome = (await self.submit([write], now, within))[0]
         if outcome.model is None:
             raise RuntimeError("the store answered CreateModel without a model")
@@ -128,6 +127,7 @@ class SemanticCache:
     def submit(self, writes: Sequence[Write], now: int, within: Transaction | None = None) -> Awaitable[list[Outcome]]:
         """Queue one all-or-nothing unit, at once; what is returned waits until it is durable and in effect here."""
         if within is not None:
+            self._unconfirmed = True
             return self._take_effect(writes, within.apply(writes, now))
         # A task of its own: the effects of a commit must follow it even if the client that asked for it has gone.
         effects = asyncio.ensure_future(self._take_effect(writes, self.store.apply(writes, now)))
@@ -142,18 +142,31 @@ class SemanticCache:
             try:
                 async with self.store.transaction() as transaction:
                     yield transaction
-            except BaseException:
-                await self.reload()
-                raise
+                self._unconfirmed = False
+            finally:
+                if self._unconfirmed:
+                    await self._restore()
 
-    async def reload(self) -> None:
-        """Go back to what the store has: after a transaction that failed, index and memory may hold what was never committed."""
-        for model in [state.id for state in self.models]:
-            self.exact.drop(model)
-            self.models.forget(model)
-        for record in await self.store.models():
+    async def restore(self) -> None:
+        """Go back to what the store has, where a failed transaction could not. Raises StorageError where it still cannot be read."""
+        if self._unconfirmed:
+            async with self.gate.exclusive():
+                if self._unconfirmed:  # unless it was that of a transaction under way
+                    await self._restore()
+
+    async def _restore(self) -> None:
+        """Index and memory may hold what was never committed: take over what was."""
+        for state in self.models:
+            self.exact.drop(state.id)
+            state.changes += 1
+        stored = {record.id: record for record in await self.store.models()}
+        for state in self.models:
+            if state.id not in stored:
+                self.models.forget(state.id)
+        for record in stored.values():
             self.models.update(record)
         await self.index.check()
+        self._unconfirmed = False
 
     def settings_used(self) -> list[str]:
         """Names of the settings whose change `reconfigure` takes over."""
@@ -184,6 +197,7 @@ class SemanticCache:
                 self.models.update(outcome.model)
                 self.exact.forget_requests(write.model_id)
             case DropModel():
+                self._changed(write.model_id)
                 self.models.forget(write.model_id)
                 self.exact.drop(write.model_id)
                 await self.index.drop(write.model_id)

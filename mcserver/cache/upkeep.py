@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mcserver.exact import Answer
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["Upkeep"]
 
 FLUSH_SECONDS = 1.0
+FLUSH_ROWS = 1000
+"""Counters stored in one unit; more follow, with other work in between."""
+
 SWEEP_SECONDS = 0.5
 SWEEP_ROWS = 500
 """Expired rows removed in one unit; more follow at once, with other work in between."""
+
+CHECK_SECONDS = 60.0
+"""How often to see whether `index-check-interval` still switches the check off."""
 
 _log = logging.getLogger("mcserver")
 
@@ -39,8 +45,10 @@ class Upkeep:
         self._tasks = [
             asyncio.create_task(self._every(lambda: FLUSH_SECONDS, self.flush)),
             asyncio.create_task(self._every(lambda: SWEEP_SECONDS, self.sweep)),
-            asyncio.create_task(self._every(lambda: float(self._settings.index_check_interval), self.check)),
+            asyncio.create_task(self._every(lambda: self._settings.index_check_interval or CHECK_SECONDS, self.check)),
         ]
+        for task in self._tasks:
+            task.add_done_callback(_report)
 
     async def stop(self) -> None:
         """End, with the hit counters stored."""
@@ -52,8 +60,10 @@ class Upkeep:
     async def flush(self) -> None:
         """Store the hit counters of the answers hit since the last time. Counters of a failed write are counted as dropped."""
         touched = self._cache.exact.take_touched()
-        if not touched:
-            return
+        for start in range(0, len(touched), FLUSH_ROWS):
+            await self._store_hits(touched[start : start + FLUSH_ROWS])
+
+    async def _store_hits(self, touched: Sequence[Answer]) -> None:
         hits = tuple((answer.entry.id, answer.hits, answer.last_hit) for answer in touched)
         for answer in touched:
             self._save(answer)
@@ -64,7 +74,8 @@ class Upkeep:
             raise
 
     async def sweep(self) -> None:
-        """Remove expired entries with their vectors, in bounded steps."""
+        """Remove expired entries with their vectors, in bounded steps. Before it, make good what a failed transaction left behind."""
+        await self._cache.restore()
         while True:
             now = self._cache.now()
             rows = await self._cache.store.expired(now, limit=SWEEP_ROWS)
@@ -78,8 +89,9 @@ class Upkeep:
                 return
 
     async def check(self) -> None:
-        """Compare the index with the table; the index repairs itself and logs what differed."""
-        await self._cache.index.check()
+        """Compare the index with the table, unless that is switched off; the index repairs itself and logs what differed."""
+        if self._settings.index_check_interval:
+            await self._cache.index.check()
 
     async def _every(self, seconds: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -100,6 +112,12 @@ class Upkeep:
         answer.statistics.cost_saved += cost * answer.hits
         answer.stored_hits += answer.hits
         answer.hits = 0
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """Work that ends before it is told to must not do so in silence."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("event=upkeep-ended", exc_info=error)
 
 
 def _worth(meta: str) -> tuple[int, float]:

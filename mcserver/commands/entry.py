@@ -171,5 +171,3 @@ def _cursor(arguments: Arguments, name: str) -> int:
         return integer(minimum=0)(arguments, name)
     except CommandError:
         raise CommandError("invalid cursor") from None
-
-

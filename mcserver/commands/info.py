@@ -1,8 +1,8 @@
-"""INFO: which sections are wanted, and how they are written. What stands in them is made in mcserver.commands.section."""
+"""INFO: which sections are wanted, and how they are written. What stands in them is made in section and counter."""
 
 from collections.abc import Callable, Mapping
 
-from mcserver.commands import section
+from mcserver.commands import counter, section
 from mcserver.context import Call
 from mcserver.table import Family
 from protocol.reply import Verbatim
@@ -22,17 +22,17 @@ SECTIONS: dict[str, tuple[Callable[[Call], Fields], set[str]]] = {
     "Clients": (section.clients, _ALWAYS),
     "Memory": (section.memory, _ALWAYS),
     "Persistence": (section.persistence, _ALWAYS),
-    "Stats": (section.stats, _ALWAYS),
+    "Stats": (counter.stats, _ALWAYS),
     "Replication": (section.replication, _ALWAYS),
     "CPU": (section.processor, _ALWAYS),
     "Modules": (section.modules, _ALWAYS | {"module_list"}),
-    "Commandstats": (section.command_statistics, _MORE),
-    "Errorstats": (section.error_statistics, _ALWAYS),
-    "Latencystats": (section.latency_statistics, _MORE),
+    "Commandstats": (counter.command_statistics, _MORE),
+    "Errorstats": (counter.error_statistics, _ALWAYS),
+    "Latencystats": (counter.latency_statistics, _MORE),
     "Cluster": (section.cluster, _ALWAYS),
     "Keyspace": (section.keyspace, _ALWAYS),
-    "mc_stats": (section.cache_statistics, _OWN),
-    "mc_models": (section.models, _OWN),
+    "mc_stats": (counter.cache_statistics, _OWN),
+    "mc_models": (counter.models, _OWN),
 }
 """The sections in Redis' order, and the words beside its own name that ask for each.
 

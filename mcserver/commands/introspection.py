@@ -39,7 +39,8 @@ def count(call: Call) -> object:
     "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
     summary="Lists the names of commands.",
     complexity="O(N) with N commands",
-    flags="loading stale", categories="connection",
+    flags="loading stale",
+    categories="connection",
 )
 def list_names(call: Call) -> object:
     """Reply: an array of names; with a filter those of subcommands too."""
@@ -58,7 +59,8 @@ def list_names(call: Call) -> object:
     "[command-name [command-name ...]]",
     summary="Describes commands: arity, flags, keys, categories.",
     complexity="O(N) with N commands",
-    flags="loading stale", categories="connection",
+    flags="loading stale",
+    categories="connection",
 )
 def describe(call: Call) -> object:
     """Reply: an array, nil for a name that no command has."""
@@ -73,7 +75,8 @@ def describe(call: Call) -> object:
     "[command-name [command-name ...]]",
     summary="Documents commands: summary, complexity, arguments.",
     complexity="O(N) with N commands",
-    flags="loading stale", categories="connection",
+    flags="loading stale",
+    categories="connection",
 )
 def document(call: Call) -> object:
     """Reply: a map by name, without the names that no command has."""
@@ -87,7 +90,8 @@ def document(call: Call) -> object:
     "command [arg [arg ...]]",
     summary="Tells which arguments of a command are its keys.",
     complexity="O(N) with N arguments",
-    flags="loading stale", categories="connection",
+    flags="loading stale",
+    categories="connection",
 )
 def get_keys(call: Call) -> object:
     """Reply: an array of keys."""

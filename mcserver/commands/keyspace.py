@@ -17,7 +17,14 @@ def database_size(call: Call) -> object:
     return len(call.cache.models)
 
 
-@family.command("FLUSHALL", "[ASYNC | SYNC]", summary="Removes the entries of all models.", flags="write", complexity="O(N) with N models", deferred=True)
+@family.command(
+    "FLUSHALL",
+    "[ASYNC | SYNC]",
+    summary="Removes the entries of all models.",
+    flags="write",
+    complexity="O(N) with N models",
+    deferred=True,
+)
 def flush_all(call: Call) -> Result:
     """Reply: OK. Models and their settings stay, as after MC.TRUNCATE of each."""
     if len(call.arguments) > 1:
@@ -27,7 +34,9 @@ def flush_all(call: Call) -> Result:
     return call.cache.admin.truncate_all(now=call.now, finish=lambda _: OK)
 
 
-@family.command("FLUSHDB", "[ASYNC | SYNC]", summary="Removes the entries of all models.", flags="write", complexity="O(N) with N models", deferred=True)
+@family.command(
+    "FLUSHDB", "[ASYNC | SYNC]", summary="Removes the entries of all models.", flags="write", categories="dangerous", complexity="O(N) with N models", deferred=True
+)
 def flush_database(call: Call) -> Result:
     """As FLUSHALL: there is one database."""
     return flush_all(call)

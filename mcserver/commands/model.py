@@ -1,7 +1,6 @@
 """Commands on models: making, listing, describing, configuring and dropping them, and using their embedder directly."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from mcserver.cache.admin import ModelReport
 from mcserver.commands.semantic import model_name
@@ -27,7 +26,7 @@ _MODELS = Options(MATCH=text())
 def models(call: Call) -> object:
     """Reply: an array of names, in order."""
     pattern = call.arguments.options(_MODELS).get("MATCH", "*")
-    return sorted(state.name for state in call.cache.models if fnmatchcase(state.name, pattern))
+    return call.cache.models.names(pattern)
 
 
 @family.command("MC.INFO", "model", summary="Describes a model: contents, hits, misses, latency, embedder.", flags="readonly")
@@ -38,7 +37,9 @@ async def info(call: Call) -> object:
     return _report(await call.cache.admin.report(model))
 
 
-@family.command("MC.CREATE", "model [setting value ...]", summary="Makes an empty model with settings of its own.", flags="write", deferred=True)
+@family.command(
+    "MC.CREATE", "model [setting value ...]", summary="Makes an empty model with settings of its own.", flags="write", deferred=True
+)
 def create(call: Call) -> Result:
     """Reply: OK; an error if the model exists."""
     model = model_name(call)
@@ -54,10 +55,7 @@ def drop(call: Call) -> Result:
     return call.cache.admin.change(model, DropModel, now=call.now, finish=lambda _: OK)
 
 
-@family.command("MC.CONFIG", "", summary="A container for commands on the settings of a model.")
-def config(call: Call) -> Result:
-    """Never reached with a subcommand."""
-    raise CommandError(SYNTAX_ERROR)
+family.container("MC.CONFIG", summary="A container for commands on the settings of a model.")
 
 
 @family.command("MC.CONFIG|GET", "model pattern", summary="Shows the settings in force for a model.", flags="readonly")
@@ -69,7 +67,9 @@ def config_get(call: Call) -> object:
     return describe_model(call.cache.admin.settings(model), [pattern])
 
 
-@family.command("MC.CONFIG|SET", "model name value [name value ...]", summary="Gives a model settings of its own.", flags="write", deferred=True)
+@family.command(
+    "MC.CONFIG|SET", "model name value [name value ...]", summary="Gives a model settings of its own.", flags="write", deferred=True
+)
 def config_set(call: Call) -> Result:
     """Reply: OK; all of them take effect, or none."""
     model = model_name(call)

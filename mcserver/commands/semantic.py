@@ -1,6 +1,5 @@
 """MC.SET, MC.GET and their plural forms: storing answers and finding them again by meaning."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from mcserver.cache.lookup import Lookup, LookupJob
 from mcserver.cache.question import Asked
 from mcserver.cache.verdict import Verdict
 from mcserver.context import Call, Result
-from mcserver.prompt import canonical_json
+from mcserver.prompt import canonical_object
 from mcserver.settings import Settings
 from mcserver.table import Family
 from protocol.arguments import Options, blob, counted, flag, group, integer, number, text
@@ -75,7 +74,7 @@ def set_answer(call: Call) -> Result:
     query = arguments.take("query", text(limit=settings.max_query_bytes))
     answer = arguments.take("answer", blob(limit=settings.max_answer_bytes))
     options = arguments.options(_SET)
-    finish = (lambda outcomes: outcomes[0].id) if "WITHID" in options else _stored
+    finish = _first_id if "WITHID" in options else _stored
     pairs = [(read_asked(query, options, settings), answer)]
     return StoreJob(call.cache, model, pairs, _stored_options(call, options), now=call.now, finish=finish)
 
@@ -98,7 +97,7 @@ def set_answers(call: Call) -> Result:
     if "VECTOR" in options and len(pairs) > 1:
         raise CommandError("VECTOR goes with one query, got several; use MC.SET for each")
     answers = [(read_asked(query, options, settings), answer) for query, answer in pairs]
-    finish = (lambda outcomes: [outcome.id for outcome in outcomes]) if "WITHID" in options else _stored
+    finish = _ids if "WITHID" in options else _stored
     return StoreJob(call.cache, model, answers, _stored_options(call, options), now=call.now, finish=finish)
 
 
@@ -206,10 +205,7 @@ def _meta(given: str | None, settings: Settings) -> str:
         return ""
     if len(given.encode()) > settings.max_answer_bytes:
         raise CommandError(f"META is too long: at most {settings.max_answer_bytes} bytes")
-    value = canonical_json(given, name="META")
-    if not isinstance(value, dict):
-        raise CommandError("invalid META: expected a JSON object")
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return canonical_object(given, name="META")
 
 
 def _expires(call: Call, options: dict[str, Any]) -> int:
@@ -221,6 +217,14 @@ def _expires(call: Call, options: dict[str, Any]) -> int:
                 raise CommandError(f"invalid expire time in '{call.command.name}' command")
             return expires
     return 0
+
+
+def _first_id(outcomes: list[Outcome]) -> object:
+    return outcomes[0].id
+
+
+def _ids(outcomes: list[Outcome]) -> object:
+    return None if _stored(outcomes) is None else [outcome.id for outcome in outcomes]
 
 
 def _stored(outcomes: list[Outcome]) -> object:

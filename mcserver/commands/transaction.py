@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import cast
 
 from mcserver.context import Call, Context, Queued, Result
 from mcserver.dispatch import call_of, wire_error
 from mcserver.table import Family, Job
 from protocol.errors import CommandError, transaction_aborted
 from protocol.reply import OK
+from storage.errors import StorageError
 from storage.seams import Transaction
 
 __all__ = ["family"]
@@ -24,7 +26,9 @@ def multi(call: Call) -> object:
     return OK
 
 
-@family.command("DISCARD", "", summary="Forgets the queued commands.", flags="noscript loading stale fast", complexity="O(N) with N commands")
+@family.command(
+    "DISCARD", "", summary="Forgets the queued commands.", flags="noscript loading stale fast", complexity="O(N) with N commands"
+)
 def discard(call: Call) -> object:
     """Reply: OK."""
     if call.client.transaction is None:
@@ -33,7 +37,9 @@ def discard(call: Call) -> object:
     return OK
 
 
-@family.command("EXEC", "", summary="Runs the queued commands in one step.", flags="write noscript loading stale", complexity="that of the commands")
+@family.command(
+    "EXEC", "", summary="Runs the queued commands in one step.", flags="noscript loading stale", writes=True, complexity="that of the commands"
+)
 def execute(call: Call) -> Result:
     """Reply: an array of the commands' replies. A command that could not be queued makes it refuse them all."""
     client = call.client
@@ -57,6 +63,11 @@ class Transactional(Job):
         self._jobs: dict[int, Job] = {}
         self._errors: dict[int, CommandError] = {}
 
+    @property
+    def serial(self) -> bool:
+        """Later writes wait: its commands may change models, and take their turns one after the other."""
+        return True
+
     async def prepare(self) -> None:
         """Build the jobs and prepare them side by side. What fails here fails as one reply of EXEC, as in Redis."""
         for position, call in enumerate(self._calls):
@@ -66,8 +77,7 @@ class Transactional(Job):
                 except Exception as error:  # noqa: BLE001 - becomes the reply of this command, as in dispatch
                     self._errors[position] = wire_error(error, call.command.name)
                 else:
-                    assert isinstance(job, Job)
-                    self._jobs[position] = job
+                    self._jobs[position] = cast(Job, job)
         results = await asyncio.gather(*(job.prepare() for job in self._jobs.values()), return_exceptions=True)
         for position, result in zip(list(self._jobs), results, strict=True):
             if isinstance(result, BaseException):
@@ -78,10 +88,18 @@ class Transactional(Job):
         return self._run()
 
     async def _run(self) -> object:
-        if not self._jobs:
-            return [await self._reply(position, None) for position in range(len(self._calls))]
-        async with self._context.cache.transaction() as transaction:
-            return [await self._reply(position, transaction) for position in range(len(self._calls))]
+        if not any(call.command.deferred or "readonly" in call.command.flags for call in self._calls):
+            return await self._replies(None)
+        try:
+            async with self._context.cache.transaction() as transaction:
+                return await self._replies(transaction)
+        except StorageError:
+            if any(call.command.writes for call in self._calls):
+                raise
+            return await self._replies(None)  # without a store every lookup is a miss, or known to memory
+
+    async def _replies(self, transaction: Transaction | None) -> object:
+        return [await self._reply(position, transaction) for position in range(len(self._calls))]
 
     async def _reply(self, position: int, transaction: Transaction | None) -> object:
         call = self._calls[position]

@@ -1,6 +1,6 @@
 """Comparing what the index holds with what the store has: the replay after a start and the check while running."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,15 +27,6 @@ class Difference:
     def __bool__(self) -> bool:
         return bool(len(self.extra) or len(self.doubtful))
 
-    def without(self, ids: set[int]) -> "Difference":
-        """What is left when these ids are not looked at."""
-        left_out = np.fromiter(ids, np.int64, len(ids))
-        return Difference(np.setdiff1d(self.extra, left_out), np.setdiff1d(self.doubtful, left_out))
-
-    def confirmed(self, other: "Difference") -> "Difference":
-        """What both found."""
-        return Difference(np.intersect1d(self.extra, other.extra), np.intersect1d(self.doubtful, other.doubtful))
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -44,10 +35,9 @@ class Evidence:
     wrong: PartitionVectors
     right: PartitionVectors
 
-    def without(self, ids: set[int]) -> "Evidence":
-        """What is left when these ids are not looked at."""
-        left_out = np.fromiter(ids, np.int64, len(ids))
-        return Evidence(*(_pick(found, ~np.isin(found.ids, left_out)) for found in (self.wrong, self.right)))
+    def only(self, chosen: Callable[[Ids], Ids]) -> "Evidence":
+        """What concerns the ids that are chosen among those it is about."""
+        return Evidence(*(_pick(found, np.isin(found.ids, chosen(found.ids))) for found in (self.wrong, self.right)))
 
 
 def compare(segments: Segments, source: VectorSource, key: tuple[int, bytes]) -> Difference:
@@ -66,11 +56,24 @@ def compare(segments: Segments, source: VectorSource, key: tuple[int, bytes]) ->
     return Difference(extra, wanted[doubtful])
 
 
-def examine(segments: Segments, source: VectorSource, key: tuple[int, bytes], ids: Ids) -> Iterator[Evidence]:
-    """Read these ids from the store and tell which of them the segments hold as they should be. Blocking."""
+def confirm(found: Difference, segments: Segments, source: VectorSource, key: tuple[int, bytes]) -> Difference:
+    """What of a difference is still there. Blocking."""
+    again = compare(segments, source, key)
+    return Difference(np.intersect1d(found.extra, again.extra), np.intersect1d(found.doubtful, again.doubtful))
+
+
+def examine(segments: Segments, source: VectorSource, key: tuple[int, bytes], ids: Ids) -> list[Evidence]:
+    """Read these ids (FETCH of them at most) from the store and tell which of them the segments hold as they should be. Blocking."""
+    evidences = []
     for slice_ in source.vectors(*key, ids):
         right = _same(segments, slice_.ids, slice_.vectors)
-        yield Evidence(_pick(slice_, ~right), _pick(slice_, right))
+        evidences.append(Evidence(_pick(slice_, ~right), _pick(slice_, right)))
+    return evidences
+
+
+def chunks(ids: Ids) -> Iterator[Ids]:
+    """Ids in portions for `examine`."""
+    return (ids[start : start + FETCH] for start in range(0, len(ids), FETCH))
 
 
 def _same(segments: Segments, ids: Ids, vectors: Vector) -> Mask:

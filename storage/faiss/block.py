@@ -85,13 +85,13 @@ class Block:
         self.alive[slots] = False
         self.dead += len(slots)
 
+    def mask(self) -> Mask:
+        """Of every slot whether it is alive."""
+        return self.alive[: self.count]
+
     def live_slots(self) -> Slots:
         """The slots of live rows, ascending."""
-        return np.flatnonzero(self.alive[: self.count])
-
-    def living(self, slots: Slots) -> Mask:
-        """Which of these slots are alive."""
-        return self.alive[slots]
+        return np.flatnonzero(self.mask())
 
     def take(self, slots: Slots) -> Vector:
         """The vectors of these slots, float32 [n, d]."""

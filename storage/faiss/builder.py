@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -31,7 +31,7 @@ class Builder:
     Lives on the event loop; only building and writing run on its thread. A failed build is logged and leaves all as it was.
     """
 
-    def __init__(self, partitions: Mapping[Key, Partition], folder: SnapshotFolder, shape: Shape) -> None:
+    def __init__(self, partitions: MutableMapping[Key, Partition], folder: SnapshotFolder, shape: Shape) -> None:
         self.built = 0
         self._partitions = partitions
         self._folder = folder
@@ -97,6 +97,8 @@ class Builder:
             return False
         partition.publish(merged)
         self.built += 1
+        if partition.empty:
+            del self._partitions[key]
         graph, retired = merged.graph, [job, merged]
         # The last references end on the thread: giving back hundreds of megabytes takes milliseconds.
         del job, merged
@@ -122,7 +124,7 @@ class Builder:
 
 def _start() -> None:
     faiss.omp_set_num_threads(1)
-    if sys.platform == "linux":  # where a thread has its own niceness
+    if sys.platform == "linux":  # pragma: no branch - only there a thread has a niceness of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 

@@ -4,15 +4,17 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from functools import partial
+from itertools import chain, groupby
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from storage.faiss.audit import FETCH, Difference, Segments, compare, examine
+from storage.faiss.audit import Evidence, Segments, chunks, compare, confirm, examine
 from storage.faiss.block import Ids
 from storage.faiss.builder import Builder, named
 from storage.faiss.graph import Shape
@@ -23,6 +25,9 @@ from storage.faiss.recovery import recover
 from storage.faiss.snapshot import Key, SnapshotFolder
 from storage.records import Neighbour, PartitionVectors, VectorQuery, VectorRecord
 from storage.seams import VectorSource
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 log = logging.getLogger("storage.faiss")
 
@@ -37,6 +42,10 @@ class Watch:
     key: Key
     ids: set[int] = field(default_factory=set)
     dropped: bool = False
+
+    def untouched(self, ids: Ids) -> Ids:
+        """Those of these ids that nobody wrote meanwhile."""
+        return ids[~np.isin(ids, np.fromiter(self.ids, np.int64, len(self.ids)))]
 
 
 class FaissIndex:
@@ -57,7 +66,7 @@ class FaissIndex:
         close_seconds: after this time `close` begins to write no further snapshot.
     """
 
-    def __init__(  # noqa: PLR0913 - options
+    def __init__(
         self,
         directory: Path,
         *,
@@ -82,6 +91,7 @@ class FaissIndex:
         self._source: VectorSource
         self._checking = asyncio.Lock()
         self._watch: Watch | None = None
+        self._closed = False
 
     @property
     def vectors(self) -> int:
@@ -114,24 +124,28 @@ class FaissIndex:
         Raises what the source raises; a snapshot that cannot be used is no error, only slower.
         """
         self._source = source
-        loop = asyncio.get_running_loop()
-        self._partitions.update(await loop.run_in_executor(self._reader, recover, self._folder, source, self._limits, self._shape))
+        self._partitions.update(await self._read(recover, self._folder, source, self._limits, self._shape))
         for key, partition in self._partitions.items():
             self._dimensions[key[0]] = partition.dimension
             self._builder.schedule(key)
 
     async def close(self) -> None:
-        """Give up a build that is under way, write snapshots while time allows, let go of threads and memory."""
+        """Give up a build or check that is under way, write snapshots while time allows, let go of threads and memory."""
+        self._closed = True
         await self._builder.stop()
+        async with self._checking:
+            await self._store()
+        self._partitions.clear()
+        await self._builder.close()
+        await asyncio.to_thread(self._searchers.shutdown)
+        await asyncio.to_thread(self._reader.shutdown)
+
+    async def _store(self) -> None:
         deadline = time.monotonic() + self._close_seconds
         changed = [(key, graph) for key, partition in self._partitions.items() for graph in partition.graphs if graph.unstored]
         for key, graph in changed:
             if time.monotonic() < deadline:
                 await self._builder.store(key, graph)
-        self._partitions.clear()
-        await self._builder.close()
-        await asyncio.to_thread(self._searchers.shutdown)
-        await asyncio.to_thread(self._reader.shutdown)
 
     async def settled(self) -> None:
         """Wait until no background work is under way or due."""
@@ -144,8 +158,8 @@ class FaissIndex:
         """
         dimensions = dict(self._dimensions)
         for record in records:
-            _require(record.model_id, dimensions.setdefault(record.model_id, len(record.vector)), len(record.vector))
-        self._dimensions.update(dimensions)
+            _require(record.model_id, dimensions.setdefault(record.model_id, len(record.vector)), record.vector.shape)
+        self._dimensions = dimensions
         for key, group in groupby(records, lambda record: (record.model_id, record.partition)):
             latest = {record.id: record for record in group}
             self._note(key, latest)
@@ -155,9 +169,11 @@ class FaissIndex:
             self._put(key, PartitionVectors(ids, vectors, versions))
 
     def _put(self, key: Key, new: PartitionVectors) -> None:
+        dimension = self._dimensions.setdefault(key[0], new.vectors.shape[1])
+        _require(key[0], dimension, new.vectors.shape[1:])
         partition = self._partitions.get(key)
         if partition is None:
-            partition = self._partitions[key] = Partition(new.vectors.shape[1], self._limits)
+            partition = self._partitions[key] = Partition(dimension, self._limits)
         partition.add(new.ids, new.vectors, new.versions)
         self._builder.schedule(key)
 
@@ -167,9 +183,12 @@ class FaissIndex:
         self._take((model_id, partition), np.unique(np.array(ids, np.int64)))
 
     def _take(self, key: Key, ids: Ids) -> None:
-        if key in self._partitions:
-            self._partitions[key].remove(ids)
+        partition = self._partitions.get(key)
+        if partition:
+            partition.remove(ids)
             self._builder.schedule(key)
+            if partition.empty:
+                del self._partitions[key]
 
     async def drop(self, model_id: int, partition: bytes | None = None) -> None:
         """Forget a whole model, or one of its partitions."""
@@ -189,22 +208,23 @@ class FaissIndex:
         Raises ValueError where a vector's length is not the model's.
         """
         inline, apart = self._lookups(queries)
+        positions = list(chain.from_iterable(lookup.positions for lookup in (*inline, *apart)))
         loop = asyncio.get_running_loop()
         threads = [loop.run_in_executor(self._searchers, lookup.run) for lookup in apart]
+        del apart  # the last to hold a graph that was replaced meanwhile should be a thread: freeing it takes milliseconds
         answers = [lookup.run() for lookup in inline]
         if threads:
             answers += await asyncio.gather(*threads)
         results: list[list[Neighbour]] = [[] for _ in queries]
-        for lookup, found in zip([*inline, *apart], answers, strict=True):
-            for position, neighbours in zip(lookup.positions, found, strict=True):
-                results[position] = neighbours[: queries[position].k]
+        for position, neighbours in zip(positions, chain.from_iterable(answers), strict=True):
+            results[position] = neighbours[: queries[position].k]
         return results
 
     def _lookups(self, queries: Sequence[VectorQuery]) -> tuple[list[Lookup], list[Lookup]]:
         """What to do at once on the event loop, and what on threads."""
         groups: defaultdict[Key, list[int]] = defaultdict(list)
         for position, query in enumerate(queries):
-            _require(query.model_id, self._dimensions.get(query.model_id, len(query.vector)), len(query.vector))
+            _require(query.model_id, self._dimensions.get(query.model_id, len(query.vector)), query.vector.shape)
             if (query.model_id, query.partition) in self._partitions and query.k > 0:
                 groups[query.model_id, query.partition].append(position)
         inline: list[Lookup] = []
@@ -222,8 +242,7 @@ class FaissIndex:
     async def check(self) -> int:
         """Compare every partition with the source, repair those that differ while lookups and writes go on; how many differed."""
         async with self._checking:
-            loop = asyncio.get_running_loop()
-            stored = await loop.run_in_executor(self._reader, self._source.partitions)
+            stored = await self._read(self._source.partitions)
             keys = {(model_id, partition) for model_id, partition, _ in stored} | set(self._partitions)
             return sum([await self._check(key) for key in sorted(keys) if not self._closed])
 
@@ -235,21 +254,19 @@ class FaissIndex:
             if found:
                 # Rows that were committed but not yet added when the store was read have arrived by the second look.
                 found = await self._read(confirm, found, self._segments(key), self._source, key)
-            differing = await self._remove_extra(watch, found.extra) + await self._renew(watch, found.doubtful)
+            extra, wrong = await self._remove(watch, found.extra), await self._renew(watch, found.doubtful)
         finally:
             self._watch = None
-        if watch.dropped or not differing:
+        if watch.dropped or not extra + wrong:
             return False
-        log.warning("event=index-differed %s vectors=%d action=repaired", named(key), differing)
+        log.warning("event=index-differed %s extra=%d missing-or-stale=%d action=repaired", named(key), extra, wrong)
         return True
 
-    async def _remove_extra(self, watch: Watch, extra: Ids) -> int:
+    async def _remove(self, watch: Watch, extra: Ids) -> int:
         """Take out what the store has not; how many that were."""
         removed = 0
-        for ids in _chunks(extra):
-            ids = watch.untouched(ids)
-            if not watch.dropped:
-                self._take(watch.key, ids)
+        for ids in map(watch.untouched, chunks(extra)):
+            self._take(watch.key, ids)
             removed += len(ids)
             await asyncio.sleep(0)
         return removed
@@ -257,10 +274,11 @@ class FaissIndex:
     async def _renew(self, watch: Watch, doubtful: Ids) -> int:
         """Read from the store what is missing or may be stale and take over what is not the same; how many that were."""
         renewed = 0
-        for ids in _chunks(doubtful):
-            for evidence in await self._read(examine, self._segments(watch.key), self._source, watch.key, ids):
-                if not (watch.dropped or self._closed):
-                    renewed += self._apply(watch, evidence)
+        for ids in chunks(doubtful):
+            evidences = await self._read(examine, self._segments(watch.key), self._source, watch.key, ids)
+            if watch.dropped or self._closed:
+                break
+            renewed += sum(self._apply(watch, evidence) for evidence in evidences)
         return renewed
 
     def _apply(self, watch: Watch, evidence: Evidence) -> int:
@@ -271,6 +289,10 @@ class FaissIndex:
             self._put(watch.key, evidence.wrong)
         return len(evidence.wrong.ids)
 
+    async def _read(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do blocking work on the thread that reads the source: a build on the other one may take a minute."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, partial(work, *args, **kwargs))
+
     def _segments(self, key: Key) -> Segments:
         partition = self._partitions.get(key)
         return partition.segments if partition else ()
@@ -280,10 +302,11 @@ class FaissIndex:
             self._watch.ids.update(ids)
 
 
-def _require(model_id: int, expected: int, found: int) -> None:
-    if expected != found:
+def _require(model_id: int, dimension: int, shape: tuple[int, ...]) -> None:
+    if shape != (dimension,):
+        found = " x ".join(map(str, shape))
         raise ValueError(
-            f"vector of {found} dimensions for model {model_id}, whose vectors have {expected}: embed with the model's own embedder"
+            f"vector of {found} dimensions for model {model_id}, whose vectors have {dimension}: embed with the model's own embedder"
         )
 
 

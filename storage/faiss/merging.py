@@ -41,7 +41,7 @@ class Merge:
     def settle(self) -> None:
         """Give the new graph the tombstones that its origins have by now: some may have come during the build."""
         if self.graph:
-            alive = np.concatenate([origin.living(slots) for origin, slots in self.origins])
+            alive = np.concatenate([origin.mask()[slots] for origin, slots in self.origins])
             self.graph.kill(np.flatnonzero(~alive))
 
 

@@ -39,6 +39,11 @@ class Partition:
         return (*self.graphs, *self.blocks)
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing is left of it."""
+        return not (self.graphs or self.blocks)
+
+    @property
     def live(self) -> int:
         """Vectors that can be found."""
         return sum(segment.live for segment in self.segments)

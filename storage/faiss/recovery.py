@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
-from storage.faiss.audit import compare, examine
+from storage.faiss.audit import chunks, compare, examine
 from storage.faiss.graph import Graph, Shape
 from storage.faiss.partition import Limits, Partition
 from storage.faiss.snapshot import Key, SnapshotFolder
@@ -46,7 +47,7 @@ def _replay(key: Key, graphs: Sequence[Graph], source: VectorSource, limits: Lim
     partition = Partition(graphs[0].dimension, limits, graphs)
     difference = compare(graphs, source, key)
     partition.remove(difference.extra)
-    for evidence in examine(graphs, source, key, difference.doubtful):
+    for evidence in chain.from_iterable(examine(graphs, source, key, ids) for ids in chunks(difference.doubtful)):
         partition.adopt(evidence.right.ids, evidence.right.versions)
         partition.add(evidence.wrong.ids, evidence.wrong.vectors, evidence.wrong.versions)
     return partition

@@ -3,6 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -40,7 +42,11 @@ class SqliteSource:
 
     def ids(self, model_id: int, partition: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids and vector versions of a partition's live rows, in order of id: one consistent read."""
-        pairs = np.array(self._rows(sql.VERSIONS, (partition, model_id)), np.int64).reshape(-1, 2)
+        with self._reading() as connection:
+            cursor = connection.execute(sql.VERSIONS, (partition, model_id))
+            # A million rows are 16 MB as arrays and 150 MB as tuples: never all of them at once.
+            slices = [np.array(rows, np.int64) for rows in iter(partial(cursor.fetchmany, _SLICE), [])]
+        pairs = np.concatenate([np.empty((0, 2), np.int64), *slices])
         return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
 
     def vectors(self, model_id: int, partition: bytes, ids: NDArray[np.int64] | None = None) -> Iterator[PartitionVectors]:
@@ -63,13 +69,18 @@ class SqliteSource:
             yield self._rows(sql.VECTORS_OF_IDS, (partition, model_id, wanted))
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        with self._reading() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(self._path):
             if self._closed:
                 message = f"{self._path} is closed"
                 raise StoreUnavailable(message)
             if self._connection is None:
                 self._connection = open_reader(self._path)
-            return self._connection.execute(statement, parameters).fetchall()
+            yield self._connection
 
 
 def _slice_of(rows: list[Any]) -> PartitionVectors:

@@ -1,6 +1,6 @@
 """The thread that writes: whatever was queued while the last commit ran becomes the next transaction.
 
-Everything outside `_run` and what it calls belongs to the event loop's thread, as do the futures.
+`_run` and what it calls belong to that thread; the rest, and every future, to the event loop's.
 """
 
 import logging

@@ -28,8 +28,9 @@ class RunningServer:
         folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             command = [sys.executable, "-P", "-m", "mcserver", "--port", str(self.port), "--dir", str(folder / "data")]
-            command += ["--embedder", f"onnx:{model}", *arguments]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+            command += [*([] if "--embedder" in arguments else ["--embedder", f"onnx:{model}"]), *arguments]
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("MCSERVER_")}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         self._wait_until_ready()
 
     def client(self, **options: object) -> redis.Redis:
@@ -50,11 +51,13 @@ class RunningServer:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                with redis.Redis(port=self.port, socket_timeout=5) as client:
-                    if client.ping():
+                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
+                    probe.sendall(b"PING\r\n")
+                    if probe.recv(64) == b"+PONG\r\n":
                         return
-            except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
-                time.sleep(0.02)
+            except OSError:
+                pass
+            time.sleep(0.02)
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
 
 

@@ -8,6 +8,7 @@ import hiredis
 import pytest
 
 from mcserver.bench.client import Client, LoadError, load
+from mcserver.bench.cost import Cost
 
 Answer = Callable[[list[bytes]], bytes | None]
 
@@ -77,7 +78,7 @@ def test_every_request_gets_its_own_reply_in_order(serve: Callable[[Answer], Ser
     assert result.replies == tuple(f"text {number}".encode() for number in range(40))
     assert len(result.latencies) == 40
     assert all(0 < latency <= result.seconds for latency in result.latencies)
-    assert result.rate == 40 / result.seconds
+    assert result.cost(0.5) == Cost(40, result.seconds, 0.5, result.latencies)
 
 
 def test_a_connection_never_has_more_than_depth_requests_under_way(serve: Callable[[Answer], Server]) -> None:

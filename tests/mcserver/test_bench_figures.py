@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mcserver.bench.cost import Cost, processor_note
 from mcserver.bench.machine import Machine, cpu_model, inspect, processor_seconds, resident_bytes, versions
 from mcserver.bench.plot import plot
 from mcserver.bench.report import Budget, Curve, Findings, Report, Row, Verdict, compare, table
@@ -67,6 +68,18 @@ def test_percentile_curve_ends_at_the_largest() -> None:
     assert x[-1] == 100
     assert y[-1] == 3.0
     assert list(y) == sorted(y)
+
+
+def test_costs_join() -> None:
+    joined = Cost.joined([Cost(2, 1.0, 0.5, (0.4, 0.6)), Cost(1, 3.0, 0.25, (3.0,))])
+    assert joined == Cost(3, 4.0, 0.75, (0.4, 0.6, 3.0))
+    assert joined.rate == 0.75
+
+
+def test_processor_time_is_noted_where_it_is_known() -> None:
+    known, unknown = Cost(10, 1.0, 0.05), Cost(10, 1.0, 0.0)
+    assert processor_note([known], [Cost(10, 1.0, 0.04)]) == "processor 5.00 ms each against 4.00"
+    assert processor_note([known], [unknown]) == processor_note([unknown], [known]) == ""
 
 
 def test_ratio_is_taken_round_by_round() -> None:

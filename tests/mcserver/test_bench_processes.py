@@ -11,7 +11,7 @@ import pytest
 
 from mcserver.bench.client import Client, LoadError
 from mcserver.bench.exact import Pressure, benchmark_command, prepare_redis, press, read_csv, verify
-from mcserver.bench.processes import Program, StartError, cache_server, free_port, module, redis_server
+from mcserver.bench.processes import Program, ProgramError, cache_server, free_port, module, redis_server
 
 FAKE = """
 import signal, socketserver, sys
@@ -58,7 +58,7 @@ def test_a_program_answers_inside_its_context_and_is_gone_after_it(tmp_path: Pat
         with Client(server.port) as client:
             assert client.call("PING") == b"PONG"
     assert not alive(pid)
-    with pytest.raises(StartError, match="is not running"):
+    with pytest.raises(ProgramError, match="is not running"):
         _ = server.pid
 
 
@@ -97,16 +97,25 @@ def test_a_program_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_program_that_ends_at_once_is_told_with_its_output(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="ended before it answered PING; its output ended with:\nport taken"):
+    with pytest.raises(ProgramError, match="ended before it answered PING; its output ended with:\nport taken"):
         program(tmp_path, source="import sys; sys.exit('port taken')").start()
 
 
 def test_a_program_that_never_answers_is_stopped(tmp_path: Path) -> None:
     server = program(tmp_path, source="import signal; signal.pause()", patience=0.05)
-    with pytest.raises(StartError, match=r"did not answer PING within 0\.05 s; its output ended with:\n\(nothing\)"):
+    with pytest.raises(ProgramError, match=r"did not answer PING within 0\.05 s; its output ended with:\n\(nothing\)"):
         server.start()
-    with pytest.raises(StartError, match="is not running"):
+    with pytest.raises(ProgramError, match="is not running"):
         _ = server.pid
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time is read from /proc, which only Linux has")
+def test_a_program_is_awaited_until_it_is_idle(tmp_path: Path) -> None:
+    with program(tmp_path) as server:
+        server.await_idle(patience=60)
+    busy = "import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()\n"
+    with program(tmp_path, source=busy + FAKE) as server, pytest.raises(ProgramError, match=r"was still busy after 0\.01 s"):
+        server.await_idle(patience=0.01)
 
 
 def test_cache_server_gets_port_folder_and_options(tmp_path: Path) -> None:
@@ -127,7 +136,7 @@ def test_cache_server_gets_port_folder_and_options(tmp_path: Path) -> None:
 def test_settings_of_the_environment_do_not_reach_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCSERVER_LOOP", "uvloop")
     source = "import os, sys; sys.exit('settings: ' + str([name for name in os.environ if name.startswith('MCSERVER')]))"
-    with pytest.raises(StartError, match=r"settings: \[\]"):
+    with pytest.raises(ProgramError, match=r"settings: \[\]"):
         program(tmp_path, source=source).start()
 
 

@@ -95,7 +95,7 @@ def test_only_the_best_neighbour_counts() -> None:
 
 
 def test_search_is_measured_exact_and_as_a_graph(tmp_path: Path) -> None:
-    plan = Plan("test", 2, {}, 0, {}, 0, 0, (200, 10_100), 40, 0)
+    plan = Plan("test", 2, {}, 0, 0, {}, 0, 0, (200, 10_100), 40, 0)
     findings = measure(Run(plan, tmp_path, tmp_path, 1, lambda _: None))
     recall = {row.name: row.measured.median for row in findings.rows if "recall" in row.name}
     assert recall["200 entries, recall@1, reworded questions"] == 1

@@ -21,7 +21,8 @@ def test_same_seed_same_texts() -> None:
 def test_reworded_texts_ask_what_is_stored() -> None:
     texts = Texts(50)
     wordings = {wording for question in texts.stored for wording in question.reworded}
-    assert set(texts.reworded(350)) == wordings
+    assert set(texts.reworded(350)) == wordings == set(texts.answers)
+    assert all(texts.answers[wording] == question.answer for question in texts.stored for wording in question.reworded)
 
 
 def test_languages_take_turns() -> None:

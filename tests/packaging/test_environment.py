@@ -14,12 +14,13 @@ SETUP = "[metadata]\nname = tiny\nversion = 1\n[options]\npy_modules = tiny\n[op
 
 @pytest.fixture
 def checkout(tmp_path):
-    (tmp_path / "bin").mkdir()
-    shutil.copy(REPOSITORY / "bin" / "environment", tmp_path / "bin")
-    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
-    (tmp_path / "setup.cfg").write_text(SETUP)
-    (tmp_path / "tiny.py").write_text("")
-    return tmp_path
+    folder = tmp_path / "checkout"
+    (folder / "bin").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "bin" / "environment", folder / "bin")
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    (folder / "setup.cfg").write_text(SETUP)
+    (folder / "tiny.py").write_text("")
+    return folder
 
 
 def start(checkout, *extras, python=sys.executable):
@@ -60,6 +61,12 @@ def test_its_life(checkout):
     status, log = run(checkout)
     assert (status, log.count("mcserver: making ")) == (0, 1)
     assert not (checkout / ".venv/left-over").exists()
+
+    moved = checkout.parent / "moved"
+    checkout.rename(moved)
+    status, log = run(moved)
+    assert (status, log.count("mcserver: making ")) == (0, 1)
+    assert run(moved) == (0, "")
 
 
 def test_an_installation_that_fails_is_not_taken_for_done(checkout):

@@ -20,13 +20,7 @@ def sqlite(folder: Path) -> Connect:
     return lambda: SqliteStore(str(folder / "entries.db"))
 
 
-def sqlite_everysec(folder: Path) -> Connect:
-    return lambda: SqliteStore(str(folder / "entries.db"), durability="everysec")
-
-
-BACK_ENDS: list[Callable[[Path], Connect]] = [sqlite, sqlite_everysec]
-DISTINCT_BACK_ENDS = [sqlite]
-"""Without those that differ only in when they sync; for tests that take long."""
+BACK_ENDS: list[Callable[[Path], Connect]] = [sqlite]
 
 
 def vector(seed: float) -> Vector:

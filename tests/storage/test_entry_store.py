@@ -50,13 +50,7 @@ class TestModels:
         [outcome] = await store.apply([CreateModel("m", "e5", 384, {"threshold": "0.9"})], 17)
         model = outcome.model
         assert model is not None
-        assert (model.name, model.embedder, model.dimension, dict(model.settings), model.created) == (
-            "m",
-            "e5",
-            384,
-            {"threshold": "0.9"},
-            17,
-        )
+        assert model == Model(model.id, "m", model.epoch, "e5", 384, {"threshold": "0.9"}, 17)
         assert (outcome.id, outcome.count) == (model.id, 1)
         assert await store.models() == [model]
 

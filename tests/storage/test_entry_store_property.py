@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storage.records import Condition, Delete, DeleteExact, Expire, Model, Outcome, Put, Removed, Touch, Truncate, Usage, Write
 from storage.seams import EntryStore
-from tests.storage.entry_stores import DISTINCT_BACK_ENDS, OTHER_PARTITION, PARTITION, Connect, create, vector
+from tests.storage.entry_stores import BACK_ENDS, OTHER_PARTITION, PARTITION, Connect, create, vector
 
 Slot = tuple[int, bytes, bytes]
 
@@ -133,7 +133,7 @@ WRITES: st.SearchStrategy[Write] = st.one_of(
 UNITS = st.lists(st.tuples(st.lists(WRITES, max_size=4), TIMES), max_size=12)
 
 
-@pytest.mark.parametrize("back_end", DISTINCT_BACK_ENDS, ids=lambda back_end: back_end.__name__)
+@pytest.mark.parametrize("back_end", BACK_ENDS, ids=lambda back_end: back_end.__name__)
 @given(units=UNITS)
 @settings(max_examples=40, deadline=None)
 def test_like_a_dictionary(back_end: Callable[[Path], Connect], units: list[tuple[list[Write], int]]) -> None:
@@ -176,9 +176,8 @@ async def _check_state(store: EntryStore, models: list[Model], reference: Refere
         for partition in (PARTITION, OTHER_PARTITION):
             inside = [row for row in rows if row.put.partition == partition]
             stored = [part.vectors for part in store.source().vectors(model.id, partition)]
-            np.testing.assert_array_equal(
-                np.concatenate([np.empty((0, 4)), *stored]), np.array([row.put.vector for row in inside]).reshape(-1, 4)
-            )
+            expected = np.array([row.put.vector for row in inside]).reshape(-1, 4)
+            np.testing.assert_array_equal(np.concatenate([np.empty((0, 4)), *stored]), expected)
 
 
 def _usage(rows: list[Row]) -> Usage:

@@ -146,6 +146,34 @@ class TestGraphs:
         assert set(await ranked(index, crowd[0], 20)) == set(range(180, 200))
         await index.close()
 
+    async def test_a_search_looks_further_before_it_looks_at_everything(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        index = await opened(tmp_path, source := MemorySource(), ef_search=8, graph_max=1000, dead_share=0.9)
+        await fill(index, source, range(300))
+        await index.settled()
+        nearest = np.argsort(-(VECTORS @ VECTORS[0]))
+        await index.remove(MODEL, PARTITION, nearest[:40].tolist())
+        (graph,) = index._partitions[KEY].graphs
+        monkeypatch.setattr(graph, "_storage", None)  # comparing with everything would fail
+        assert await ranked(index, VECTORS[0], 5) == nearest[40:45].tolist()
+        await index.close()
+
+    async def test_a_partition_that_got_short_again_before_its_turn_is_left_alone(self, tmp_path: Path) -> None:
+        index = await opened(tmp_path, source := MemorySource())
+        await fill(index, source, range(11))
+        await index.remove(MODEL, PARTITION, [0])
+        await index.settled()
+        assert (index.builds, index.vectors) == (0, 10)
+        await index.close()
+
+    async def test_partitions_that_got_empty_leave_nothing(self, tmp_path: Path) -> None:
+        index = await opened(tmp_path, MemorySource())
+        for number in range(50):
+            partition = number.to_bytes(16)
+            await index.add([VectorRecord(MODEL, partition, number, VECTORS[number])])
+            await index.remove(MODEL, partition, [number])
+        assert index._partitions == {}
+        await index.close()
+
     async def test_a_failing_build_is_logged_and_lookups_go_on(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -441,6 +469,15 @@ class TestSnapshots:
         assert (index.vectors, files(tmp_path)) == (0, ["notes.graph"])
         await index.close()
 
+    async def test_a_partition_whose_rows_vanish_while_opening_is_passed_over(self, tmp_path: Path) -> None:
+        class Vanishing(MemorySource):
+            def partitions(self) -> list[tuple[int, bytes, int]]:
+                return [(*KEY, 3)]
+
+        index = await opened(tmp_path, Vanishing())
+        assert index.vectors == 0
+        await index.close()
+
     async def test_a_kill_before_the_rename_leaves_the_old_snapshot_in_force(self, tmp_path: Path) -> None:
         path = await self._written(tmp_path, source := MemorySource())
         half = path.with_name(f"{MODEL}-{PARTITION.hex()}-99.graph.tmp")
@@ -588,6 +625,30 @@ class TestCheck:
         source.go.set()
         assert await check == 1
         assert await ranked(index, VECTORS[50]) == [50]
+        await index.close()
+
+    async def test_closing_ends_a_check(self, tmp_path: Path) -> None:
+        source = GatedSource("vectors")
+        index = await opened(tmp_path, source)
+        source.put(MODEL, PARTITION, 1, VECTORS[1])
+        source.put(MODEL + 1, PARTITION, 2, VECTORS[2])
+        source.armed = True
+        check = asyncio.create_task(index.check())
+        await source.reached.wait()
+        close = asyncio.create_task(index.close())
+        await asyncio.sleep(0)
+        source.go.set()
+        assert await check == 0
+        await close
+        assert index.vectors == 0
+
+    async def test_a_vector_of_another_length_in_the_store_is_refused(self, tmp_path: Path) -> None:
+        index = await opened(tmp_path, source := MemorySource())
+        await fill(index, source, range(5))
+        source.put(MODEL, PARTITION, 9, unit_vectors(1, dimension=12)[0])
+        source.rows = {place: row for place, row in source.rows.items() if place[2] == 9}
+        with pytest.raises(ValueError, match="12 dimensions for model 1, whose vectors have 8"):
+            await index.check()
         await index.close()
 
     async def test_each_repair_is_logged(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from storage.records import Model
 from storage.sqlite import SqliteStore
 from tests.storage.entry_stores import PARTITION, key, vector
 
-ROUNDS = 6
+ROUNDS = 10
 # Writes for as long as it is let: new entries, replacements, deletions, truncations of a second model. Tells what was acknowledged.
 WRITER = """
 import asyncio, sys

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.records import DropModel, Model, Put, Truncate
+from storage.records import DropModel, Model, Truncate
 from storage.sqlite import SqliteStore, changes
 from storage.sqlite import connection as connections
 from storage.sqlite.writer import Writer
@@ -17,15 +17,21 @@ from tests.storage.entry_stores import PARTITION, create, key, put
 
 
 class FlakyConnection(sqlite3.Connection):
-    """A connection that fails on statements beginning with `failing`, as a disk with an I/O error does."""
+    """A connection that fails on statements beginning with `failing`, or given the value `ruinous`: that rolls everything back first.
+
+    A disk with I/O errors does either.
+    """
 
     failing = ""
+    ruinous = "ruinous"
 
-    def execute(self, statement: str, *args: Any) -> sqlite3.Cursor:
-        if self.failing and statement.startswith(self.failing):
-            message = "disk I/O error"
-            raise sqlite3.OperationalError(message)
-        return super().execute(statement, *args)
+    def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
+        if self.ruinous in parameters:
+            super().execute("ROLLBACK")
+        elif not (self.failing and statement.startswith(self.failing)):
+            return super().execute(statement, parameters)
+        message = "disk I/O error"
+        raise sqlite3.OperationalError(message)
 
 
 @pytest.fixture
@@ -150,20 +156,10 @@ class TestFailures:
         assert await _present(store, model, [1, 2]) == []
         await store.close()
 
-    async def test_a_unit_that_takes_the_whole_group_with_it_fails_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_unit_that_takes_the_whole_group_with_it_fails_alone(self, tmp_path: Path) -> None:
         store, model = await _opened(tmp_path)
-        perform = changes.perform
-
-        def rolling_back(connection: sqlite3.Connection, writes: Any, now: int) -> Any:
-            if isinstance(writes[0], Put) and writes[0].query == "break":
-                connection.execute("ROLLBACK")
-                message = "disk I/O error"
-                raise sqlite3.OperationalError(message)
-            return perform(connection, writes, now)
-
-        monkeypatch.setattr(changes, "perform", rolling_back)
         async with store.transaction():
-            units = [store.apply([put(model, i, query="break" if i == 1 else "q")], 1) for i in range(4)]
+            units = [store.apply([put(model, i, query=FlakyConnection.ruinous if i == 1 else "q")], 1) for i in range(4)]
         results = await asyncio.gather(*units, return_exceptions=True)
         assert [isinstance(result, StoreUnavailable) for result in results] == [False, True, False, False]
         assert await _present(store, model, [0, 1, 2, 3]) == [0, 2, 3]
@@ -221,6 +217,18 @@ class TestSweep:
         store, model = await _opened(tmp_path)
         await store.apply([put(model, i) for i in range(2000)], 1)
         await store.apply([Truncate(model.id)], 2)
+        await _until(store, lambda: _rows(tmp_path) == (0, 0))
+        await store.close()
+
+    async def test_goes_on_after_a_restart(self, tmp_path: Path) -> None:
+        store, model = await _opened(tmp_path)
+        await store.apply([put(model, i) for i in range(600)], 1)
+        await store.close()
+        connection = sqlite3.connect(tmp_path / "entries.db", isolation_level=None)
+        changes.perform(connection, [Truncate(model.id)], 2)
+        connection.close()
+        assert _rows(tmp_path) == (600, 600)
+        await store.open()
         await _until(store, lambda: _rows(tmp_path) == (0, 0))
         await store.close()
 

@@ -49,9 +49,7 @@ def record(id: int, vector: np.ndarray, *, model_id: int = MODEL, partition: byt
     return VectorRecord(model_id, partition, id, vector)
 
 
-async def found(
-    index: VectorIndex, vector: np.ndarray, k: int = 1, *, model_id: int = MODEL, partition: bytes = PARTITION
-) -> list[int]:
+async def found(index: VectorIndex, vector: np.ndarray, k: int = 1, *, model_id: int = MODEL, partition: bytes = PARTITION) -> list[int]:
     (neighbours,) = await index.search([VectorQuery(model_id, partition, vector, k)])
     return [neighbour.id for neighbour in neighbours]
 
@@ -140,7 +138,9 @@ class TestVectorIndex:
         assert await found(index, VECTORS[0], model_id=OTHER_MODEL) == [11]
 
     async def test_dropping_a_model_leaves_the_others(self, index: VectorIndex) -> None:
-        await index.add([record(0, VECTORS[0]), record(1, VECTORS[1], partition=OTHER_PARTITION), record(2, VECTORS[2], model_id=OTHER_MODEL)])
+        await index.add(
+            [record(0, VECTORS[0]), record(1, VECTORS[1], partition=OTHER_PARTITION), record(2, VECTORS[2], model_id=OTHER_MODEL)]
+        )
         await index.drop(MODEL)
         await index.drop(MODEL)
         assert await found(index, VECTORS[0]) == []

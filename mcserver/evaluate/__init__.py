@@ -1,0 +1,1 @@
+"""`mc-eval`: what a threshold costs and yields on labelled pairs of texts."""

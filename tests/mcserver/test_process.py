@@ -1,0 +1,28 @@
+"""What the operating system says of this process."""
+
+import resource
+from pathlib import Path
+
+from mcserver import process
+
+
+def test_memory_that_is_used_shows():
+    before = process.resident_bytes()
+    used = bytearray(b"\1") * (64 << 20)
+    assert process.resident_bytes() >= before + (len(used) >> 1)
+    assert process.peak_bytes() >= len(used)
+    assert process.system_bytes() > process.peak_bytes()
+
+
+def test_without_proc_the_peak_is_told(monkeypatch):
+    monkeypatch.setattr(process, "_STATM", Path("/nonexistent"))
+    assert process.resident_bytes() == process.peak_bytes()
+
+
+def test_processor_time_goes_on():
+    before = process.processor_time()
+    assert sum(number * number for number in range(300_000))
+    after = process.processor_time()
+    assert after.user + after.system > before.user + before.system
+    children = process.processor_time(resource.RUSAGE_CHILDREN)
+    assert children.user >= 0 <= children.system
