@@ -113,7 +113,8 @@ class Batcher:
         try:
             return await request.future
         finally:
-            self._leave(request)
+            if request.missing:  # cancelled, or failed by one of its texts
+                self._leave(request)
 
     async def close(self) -> None:
         """Finish the batches that run, fail what waits, close the encoder."""

@@ -23,6 +23,7 @@ from mcserver.cache.upkeep import Upkeep
 from mcserver.commands import FAMILIES
 from mcserver.context import Context
 from mcserver.folder import DataFolder, StartupError
+from mcserver.process import return_large_blocks
 from mcserver.server import Server, bind_sockets
 from mcserver.settings import Settings
 from mcserver.statistics import ServerStatistics
@@ -38,6 +39,7 @@ _log = logging.getLogger("mcserver")
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or SHUTDOWN. Raises StartupError where the server cannot start."""
+    return_large_blocks()
     with ExitStack() as resources:
         resources.callback(DataFolder(settings.dir).release)
         sockets = [resources.enter_context(bound) for bound in bind_sockets(settings)]
@@ -79,7 +81,7 @@ def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]
     if settings.loop == "asyncio":
         return None
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - an extra
     except ImportError:
         raise StartupError("loop uvloop is not installed: pip install 'mcserver[uvloop]', or use loop asyncio") from None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop

@@ -7,7 +7,6 @@ effect in their order.
 
 import asyncio
 import socket
-import time
 from collections import deque
 from collections.abc import Coroutine
 from types import CoroutineType
@@ -159,8 +158,8 @@ class Connection(asyncio.Protocol):
         """The exact path is inside this loop: for a repeated command no call, no parsing, no look at the store."""
         client, requests, out, touched = self.client, self._requests, self._out, self._touched
         begun = self._context.cache.timer()
-        now = int(time.time() * 1000)
-        client.last_active = now / 1000
+        client.last_active = self._context.cache.clock()
+        now = int(client.last_active * 1000)
         next_request = self._parser.next
         plain = self._plain()
         hits = count = 0

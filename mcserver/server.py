@@ -88,7 +88,7 @@ class Server:
             self._context.statistics.connections_rejected += 1
             return refusal
         self._last_id += 1
-        now, sock = time.time(), connection.socket
+        now, sock = self._context.cache.clock(), connection.socket
         connection.client = Client(
             id=self._last_id,
             address=_address(peer),
@@ -146,7 +146,7 @@ class Server:
         while True:
             await asyncio.sleep(CRON_SECONDS)
             self._context.statistics.sample(time.monotonic())
-            self._close_idle(time.time())
+            self._close_idle(self._context.cache.clock())
 
     def _close_idle(self, now: float) -> None:
         timeout = self._settings.timeout

@@ -105,7 +105,7 @@ class Truncate:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Set when an entry expires; 0 makes it stay."""
+    """Set when an entry expires; 0 makes it stay, and finds no entry that stays already."""
 
     model_id: int
     id: int

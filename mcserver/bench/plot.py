@@ -47,6 +47,8 @@ def _ratios(rows: Sequence[Row]) -> "Figure":
     axes.set_yticks(range(len(rows)), [f"{row.section}: {row.name}" for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel(
         "ratio to what it is measured against: bar median, line smallest to largest, thick mark the budget; green met, red missed"
     )

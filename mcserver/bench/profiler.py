@@ -15,6 +15,7 @@ from mcserver.bench.run import MODEL, Run
 
 SECONDS, RATE = 8, 400  # length of a py-spy recording, samples per second
 TOP = 25
+SERVING = r"asyncio|/mcserver/|/protocol/|socket|epoll|hiredis"  # what cProfile's table is limited to: start-up would fill it otherwise
 MAIN_THREAD = "MainThread"
 ENDLESS = 2_000_000_000  # requests; the load is ended when the recording is
 
@@ -74,7 +75,7 @@ def _with_cprofile(run: Run, depth: int) -> str:
             pressure.wait(run.plan.patience)
     table = run.folder / f"profile-{depth}.txt"
     with table.open("w", encoding="utf-8") as stream:
-        pstats.Stats(str(stats), stream=stream).sort_stats("tottime").print_stats(TOP)
+        pstats.Stats(str(stats), stream=stream).sort_stats("tottime").print_stats(SERVING, TOP)
     return f"cProfile, -P {depth}\n{table.read_text(encoding='utf-8')}"
 
 

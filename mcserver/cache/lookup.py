@@ -251,9 +251,12 @@ class LookupJob(Job):
 
     def _keep(self, state: ModelState, entry: Entry, changes: int) -> Answer:
         """The entry's answer, kept in memory unless a write came between its reading and now: then it may be an old one."""
-        if state.changes == changes:
-            return self._cache.exact.put(entry, state.statistics)
-        return Answer(entry, state.statistics)
+        if state.changes != changes:
+            return Answer(entry, state.statistics)
+        known = self._cache.exact.find((state.id, entry.partition, entry.exact_key))
+        if known is not None and known.entry.id == entry.id:
+            return known
+        return self._cache.exact.put(entry, state.statistics)
 
     def _count(self, state: ModelState, verdict: Verdict) -> Verdict:
         statistics = state.statistics

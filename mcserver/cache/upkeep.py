@@ -122,8 +122,6 @@ def _report(task: asyncio.Task[None]) -> None:
 
 def _worth(meta: str) -> tuple[int, float]:
     """Tokens and cost of one answer from its META, 0 where it says nothing."""
-    value = json.loads(meta) if meta else {}
-    if not isinstance(value, dict):
-        return 0, 0.0
-    tokens, cost = value.get("tokens", 0), value.get("cost", 0)
-    return (tokens if isinstance(tokens, int) else 0), (float(cost) if isinstance(cost, int | float) else 0.0)
+    value: dict[str, object] = json.loads(meta) if meta else {}
+    tokens, cost = value.get("tokens"), value.get("cost")
+    return (tokens if type(tokens) is int else 0), (float(cost) if type(cost) is int or type(cost) is float else 0.0)

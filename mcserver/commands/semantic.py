@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from mcserver.cache.change import Expiry, StoreJob, Stored
+from mcserver.cache.change import Expiry, Stored, StoreJob
 from mcserver.cache.lookup import Lookup, LookupJob
 from mcserver.cache.question import Asked
 from mcserver.cache.verdict import Verdict

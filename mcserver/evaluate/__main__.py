@@ -5,11 +5,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from mcserver.app import make_encoder
-from mcserver.evaluate.pairs import PairFileError
+from mcserver.evaluate.pairs import PairFileError, read_pairs
 from mcserver.evaluate.report import Report
 from mcserver.evaluate.run import Plan, evaluate
 from mcserver.evaluate.scorer import cosine_scorer
@@ -18,7 +17,10 @@ from mcserver.settings import SettingError, Settings, load_settings
 
 EXIT_REFUSED = 2
 
-say = partial(print, file=sys.stderr, flush=True)
+
+def say(text: str) -> None:
+    """One line for who waits; what was found goes to standard output."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("files", nargs="+", type=Path, metavar="FILE", help="pair files; every one weighs the same in a recommendation")
     made.add_argument("--pairs", type=int, default=2000, metavar="N", help="pairs drawn from each file (default 2000)")
-    made.add_argument("--joined", type=int, default=200, metavar="N", help="long pairs made from each file (default 200; 0: none)")
+    made.add_argument("--joined", type=int, default=100, metavar="N", help="long pairs made from each file (default 100; 0: none)")
     made.add_argument("--wrong", type=_rate, action="append", metavar="RATE", help="wanted wrong-hit rate, may be repeated (default 0.05)")
     made.add_argument("--seed", type=int, default=1, metavar="N", help="of every draw (default 1)")
     made.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -48,9 +50,10 @@ def _rate(text: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate. Exit code 2 with one line on standard error where a file or a setting is not right."""
     asked, others = parser().parse_known_args(arguments)
-    plan = Plan(asked.files, asked.pairs, asked.joined, asked.wrong or [0.05], asked.seed)
     try:
-        report = asyncio.run(_run(plan, load_settings(others, os.environ)))
+        settings = load_settings(others, os.environ)
+        plan = Plan([read_pairs(path) for path in asked.files], asked.pairs, asked.joined, asked.wrong or [0.05], asked.seed)
+        report = asyncio.run(_run(plan, settings))
     except (PairFileError, SettingError, StartupError) as error:
         say(f"mc-eval: {error}")
         return EXIT_REFUSED

@@ -22,8 +22,16 @@ class Pair:
     right: bool
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """Pairs of a UTF-8 file of lines `text<TAB>text<TAB>1 or 0`.
+@dataclass(frozen=True, slots=True)
+class PairFile:
+    """The pairs of one file and its name without the ending."""
+
+    name: str
+    pairs: Sequence[Pair]
+
+
+def read_pairs(path: Path) -> PairFile:
+    """The pairs of a UTF-8 file of lines `text<TAB>text<TAB>1 or 0`.
 
     Raises:
         PairFileError: it cannot be read, a line has another form, or one of the labels does not occur.
@@ -37,7 +45,7 @@ def read_pairs(path: Path) -> list[Pair]:
     pairs = list(_parse(path, text))
     if len({pair.right for pair in pairs}) != len(_LABELS):
         raise PairFileError(f"{path} has {len(pairs)} pairs of one kind, expected some with label 1 and some with label 0")
-    return pairs
+    return PairFile(path.stem, pairs)
 
 
 def _parse(path: Path, text: str) -> Iterator[Pair]:

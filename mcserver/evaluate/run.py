@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mcserver.evaluate.curve import Scored, recommend, split_scores
-from mcserver.evaluate.pairs import Pair, join_long, read_pairs, sample
+from mcserver.evaluate.pairs import Pair, PairFile, join_long, sample
 from mcserver.evaluate.report import Advice, Report, Row, make_row
 from mcserver.evaluate.scorer import Scorer
 from mcserver.settings import ModelSettings
@@ -17,7 +16,7 @@ Say = Callable[[str], None]
 class Plan:
     """What to evaluate and how much of it."""
 
-    files: Sequence[Path]
+    files: Sequence[PairFile]
     pairs: int
     """At most so many of each file."""
     joined: int
@@ -37,24 +36,19 @@ class LengthClass:
 
 
 async def evaluate(plan: Plan, settings: ModelSettings, scorer: Scorer, *, embedder: str, say: Say) -> Report:
-    """Score every file of the plan. `embedder` names what scored; `say` hears of the progress.
-
-    Raises:
-        PairFileError: one of the files is not a pair file.
-    """
-    read = {path: read_pairs(path) for path in plan.files}
+    """Score every file of the plan. `embedder` names what scored; `say` hears of the progress."""
     short = LengthClass("short", "threshold", settings.threshold)
     long = LengthClass("long", "threshold-long", settings.threshold_long)
     found: dict[str, list[Scored]] = {short.name: [], long.name: []}
     rows: list[Row] = []
-    for path, everything in read.items():
-        pairs = sample(everything, plan.pairs, plan.seed)
-        joined = join_long(everything, longer_than=settings.long_text_chars, count=plan.joined, seed=plan.seed)
+    for file in plan.files:
+        pairs = sample(file.pairs, plan.pairs, plan.seed)
+        joined = join_long(file.pairs, longer_than=settings.long_text_chars, count=plan.joined, seed=plan.seed)
         for length, chosen in ((short, _no_longer(pairs, settings)), (long, _longer(pairs, settings) + joined)):
-            say(f"{path.name}: {len(chosen)} {length.name} pairs")
+            say(f"{file.name}: {len(chosen)} {length.name} pairs")
             if scored := await _score(chosen, scorer):
                 found[length.name].append(scored)
-                rows.append(make_row(path.stem, length.name, scored, length.threshold))
+                rows.append(make_row(file.name, length.name, scored, length.threshold))
     advice = [
         Advice(length.setting, recommend(found[length.name], wanted, plan.seed))
         for length in (short, long)

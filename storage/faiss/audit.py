@@ -10,7 +10,6 @@ from storage.faiss.graph import Graph
 from storage.records import PartitionVectors, Vector
 from storage.seams import VectorSource
 
-UNKNOWN = -1  # version of a vector that came through `add`: it is compared, once, with what the store has
 FETCH = 512  # vectors read and applied in one go: about a millisecond of the event loop
 SAME = 1e-3  # largest distance between a vector and its fp16 form
 
@@ -46,8 +45,9 @@ def compare(segments: Segments, source: VectorSource, key: tuple[int, bytes]) ->
     live = [(segment, segment.live_slots()) for segment in segments]
     held = np.concatenate([np.empty(0, np.int64), *(segment.ids[slots] for segment, slots in live)])
     versions = np.concatenate([np.empty(0, np.int64), *(segment.versions[slots] for segment, slots in live)])
-    order = np.argsort(held, kind="stable")
-    held, versions = held[order], versions[order]
+    # Sorted; an id that is replaced at this moment may have been met in both its places.
+    held, first = np.unique(held, return_index=True)
+    versions = versions[first]
     known = np.isin(held, wanted, assume_unique=True)
     extra, held, versions = held[~known], held[known], versions[known]
     missing = ~np.isin(wanted, held, assume_unique=True)

@@ -65,7 +65,7 @@ class Block:
         if rows <= len(self.ids):
             return
         # By an eighth: the slack stays within the 200 bytes an entry may cost beside its vector.
-        capacity = min(ROWS, max(rows, len(self.ids) + max(FIRST_ROWS, len(self.ids) // 8)))
+        capacity = min(self._rows, max(rows, len(self.ids) + max(FIRST_ROWS, len(self.ids) // 8)))
         self.ids = _grown(self.ids, capacity)
         self.versions = _grown(self.versions, capacity)
         self.vectors = _grown(self.vectors, capacity)

@@ -21,7 +21,9 @@ R = TypeVar("R")
 
 log = logging.getLogger("storage.faiss")
 
-STORE_SHARE = 0.2  # share of a graph that is not on disk yet at which it is written again: each vector is written a few times in all
+# Share of a graph that is not on disk yet at which it is written again: each vector is written a few times in all. A full graph is written
+# whatever its share, as nothing else would make it complete on disk before the server is closed.
+STORE_SHARE = 0.2
 NICENESS = 10  # builds give way to lookups
 
 
@@ -67,13 +69,13 @@ class Builder:
     async def store(self, key: Key, graph: Graph) -> None:
         """Write a graph's snapshot. Where that fails the graph is in memory only, and the next start reads the store."""
         try:
-            name = await self.run(self._folder.write, key, graph)
+            name = await self._run(self._folder.write, key, graph)
         except (OSError, RuntimeError) as error:
             log.warning("event=snapshot-failed %s reason=%r", named(key), str(error))
             return
         graph.stored, graph.unstored = (name,), 0
 
-    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do blocking work on the thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
 
@@ -102,24 +104,24 @@ class Builder:
         graph, retired = merged.graph, [job, merged]
         # The last references end on the thread: giving back hundreds of megabytes takes milliseconds.
         del job, merged
-        await self.run(retired.clear)
+        await self._run(retired.clear)
         await self._keep(key, partition, graph, files)
         return True
 
     async def _merge(self, key: Key, partition: Partition, job: Job) -> Merge | None:
         try:
-            return await self.run(merge, job, self._shape, lambda: partition.dropped or self._stopping.is_set())
+            return await self._run(merge, job, self._shape, lambda: partition.dropped or self._stopping.is_set())
         except (RuntimeError, MemoryError) as error:
             log.error("event=build-failed %s reason=%r action=goes-on-without", named(key), str(error))  # noqa: TRY400
             return None
 
     async def _keep(self, key: Key, partition: Partition, graph: Graph | None, files: tuple[str, ...]) -> None:
         if graph is None:
-            await self.run(self._folder.remove, files)
-        elif graph.unstored >= STORE_SHARE * graph.count:
+            await self._run(self._folder.remove, files)
+        elif graph.unstored >= STORE_SHARE * graph.count or partition.is_full(graph):
             await self.store(key, graph)
         if partition.dropped and graph:  # meanwhile: `drop` could not know of the file just written
-            await self.run(self._folder.remove, graph.stored)
+            await self._run(self._folder.remove, graph.stored)
 
 
 def _start() -> None:

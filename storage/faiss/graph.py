@@ -118,7 +118,7 @@ class Graph:
         wanted = min(k, self.live)
         if wanted == 0:
             return [(np.empty(0, np.float32), np.empty(0, np.int64))] * len(queries)
-        breadth = max(self.ef_search, 2 * k)
+        breadth = max(self.ef_search, 2 * wanted)
         found = self._walk(queries, breadth)
         for row, (scores, _) in enumerate(found):
             if len(scores) < wanted:
@@ -133,7 +133,7 @@ class Graph:
 
     def _walk_wider(self, query: Vector, breadth: int, wanted: int) -> tuple[Vector, Slots]:
         """Where tombstones used up the whole breadth of a search: look further once, then at everything."""
-        (found,) = self._walk(query, WIDER * breadth)
+        (found,) = self._walk(query, min(WIDER * breadth, self.count))
         if len(found[0]) >= wanted:
             return found
         scores, slots = self._storage.search(query, wanted, params=faiss.SearchParameters(sel=self._selector))

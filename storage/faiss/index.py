@@ -32,7 +32,7 @@ R = TypeVar("R")
 log = logging.getLogger("storage.faiss")
 
 INLINE_WORK = 4_000_000  # multiplications done on the event loop in one search: about 0.4 ms, and a thread hop costs 0.1 ms
-BATCH = 8  # queries of one partition that one thread answers in one go; more are shared out among the threads
+BATCH = 8  # queries that one thread looks up in a graph in one go; more are shared out among the threads
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class FaissIndex:
         self,
         directory: Path,
         *,
-        exact_max: int = 8192,
+        exact_max: int = 4096,
         graph_max: int = 131_072,
         m: int = 32,
         ef_construction: int = 200,
@@ -236,7 +236,7 @@ class FaissIndex:
                 allowed -= lookup.work
                 inline.append(lookup)
             else:
-                apart += lookup.split(BATCH)
+                apart += lookup.split(BATCH) if lookup.view.graphs else [lookup]
         return inline, apart
 
     async def check(self) -> int:

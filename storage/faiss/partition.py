@@ -151,6 +151,10 @@ class Partition:
         fitting = [graph for graph in self.graphs if graph is not besides and graph.count + rows <= self._limits.graph_max]
         return max(fitting, key=lambda graph: graph.count, default=None)
 
+    def is_full(self, graph: Graph) -> bool:
+        """Whether it has no room for another tail."""
+        return graph.count + self._limits.exact_max > self._limits.graph_max
+
     def publish(self, merge: Merge) -> None:
         """Let the built graph take the place of what it was made of."""
         merge.settle()

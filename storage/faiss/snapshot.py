@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from storage.errors import StoreUnavailable
 from storage.faiss.graph import Graph
 from storage.faiss.native import faiss
 
@@ -38,21 +39,26 @@ class _Manifest:
     dimension: int
     count: int
     content: int
-    checksum: int
 
 
 class SnapshotFolder:
-    """The snapshot files of one index. All methods block and are called on worker threads, one at a time."""
+    """The snapshot files of one index. All methods block: for worker threads, `write` for one of them only."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._sequence = 0
 
     def open(self) -> dict[Key, list[str]]:
-        """Make the folder, clear up what a killed process left half-written; names of the files there are, newest first."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        for leftover in self._directory.glob("*.graph.tmp"):
-            leftover.unlink()
+        """Make the folder, clear up what a killed process left half-written; names of the files there are, newest first.
+
+        Raises StoreUnavailable where the folder cannot be used.
+        """
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            for leftover in self._directory.glob("*.graph.tmp"):
+                leftover.unlink()
+        except OSError as error:
+            raise StoreUnavailable(f"index folder {self._directory}: {error}; it must be a folder that the server may write to") from error
         found: dict[Key, list[tuple[int, str]]] = {}
         for path in self._directory.glob("*.graph"):
             if match := _NAME.fullmatch(path.name):
@@ -151,7 +157,7 @@ def _verify(file: BinaryIO, key: Key) -> _Manifest:
     file.seek(0)
     if _checksum(file, content) != content_checksum:
         raise SnapshotInvalid("damaged")
-    return _Manifest(dimension, count, content, content_checksum)
+    return _Manifest(dimension, count, content)
 
 
 def _checksum(file: BinaryIO, length: int) -> int:

@@ -30,10 +30,16 @@ from storage.sqlite.rows import model_of
 
 
 def perform(connection: sqlite3.Connection, writes: Sequence[Write], now: int) -> list[Outcome]:
-    """Do the writes, all or none: after an error the transaction is as it was before the call, or gone as a whole."""
+    """Do the writes, all or none: after an error the transaction is as it was before the call, or gone as a whole.
+
+    None too if a condition forbids one of them; then every outcome is empty.
+    """
     connection.execute("SAVEPOINT unit")
     try:
         outcomes = [_ACTIONS[type(write)](connection, write, now) for write in writes]
+        if any(map(_forbidden, writes, outcomes)):
+            connection.execute("ROLLBACK TO unit")
+            outcomes = [Outcome() for _ in writes]
         connection.execute("RELEASE unit")
     except BaseException:
         # A full disk may have taken the whole transaction back already.
@@ -59,6 +65,10 @@ def sweep(connection: sqlite3.Connection, *, limit_rows: int, limit_bytes: int) 
         if freed >= limit_bytes:
             break
     return freed
+
+
+def _forbidden(write: Write, outcome: Outcome) -> bool:
+    return isinstance(write, Put) and write.condition is not Condition.ALWAYS and outcome.id is None
 
 
 def _put(connection: sqlite3.Connection, put: Put, now: int) -> Outcome:

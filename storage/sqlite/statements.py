@@ -96,7 +96,7 @@ DROP_MODEL = "DELETE FROM model WHERE id = ?"
 DISCARD = "INSERT INTO garbage (model_id, epoch) VALUES (?, ?)"
 
 # Single entries.
-EXPIRE = f"UPDATE entry SET expires = ?3 WHERE id = ?2 AND {_LIVE} AND (expires = 0 OR expires > ?4)"
+EXPIRE = f"UPDATE entry SET expires = ?3 WHERE id = ?2 AND {_LIVE} AND (expires = 0 OR expires > ?4) AND (?3 OR expires)"
 TOUCH = """
 INSERT INTO counter (entry_id, hits, last_hit)
 SELECT e.id, ?2, ?3 FROM entry e CROSS JOIN model m ON m.id = e.model_id AND m.epoch = e.epoch WHERE e.id = ?1

@@ -28,7 +28,7 @@ class Gated:
         self.open = threading.Event()
         self.entered = threading.Semaphore(0)
         self.faults: dict[str, Callable[[Vectors], Vectors]] = {}
-        self.closed = False
+        self.closings = 0
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         self.batches.append(list(texts))
@@ -41,7 +41,7 @@ class Gated:
         return vectors
 
     def close(self) -> None:
-        self.closed = True
+        self.closings += 1
 
 
 @pytest.fixture
@@ -287,16 +287,17 @@ class TestClose:
         closing = asyncio.create_task(batcher.close())
         with pytest.raises(EmbedderUnavailable, match="test:gated was closed before the text's turn"):
             await waits
-        assert not encoder.closed
+        assert encoder.closings == 0
         encoder.open.set()
         await closing
         assert first_letters(await first) == "f"
-        assert encoder.closed
+        assert encoder.closings == 1
         assert encoder.batches == [["first"]]
 
     async def test_twice(self, batcher: Batcher, encoder: Gated) -> None:
         await batcher.close()
         await batcher.close()
+        assert encoder.closings == 1
         with pytest.raises(EmbedderUnavailable, match="closed"):
             await batcher.embed([])
 

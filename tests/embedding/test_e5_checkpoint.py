@@ -14,7 +14,7 @@ def test_located_without_its_engine() -> None:
 
 def test_package_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "PACKAGE", "no_such_package")
-    with pytest.raises(ModelFilesError, match="no_such_package is not installed; expected no_such_package==0.3.0"):
+    with pytest.raises(ModelFilesError, match=r"no_such_package is not installed; expected no_such_package==0.3.0"):
         checkpoint.locate()
 
 

@@ -45,10 +45,13 @@ class Reference:
         blocks = (packed if numbers is None else packed[numbers]).reshape(-1, 18)
         scales = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
         nibbles = np.hstack([blocks[:, 2:] & 15, blocks[:, 2:] >> 4]).astype(np.float32)
-        return ((nibbles - 8) * scales).reshape(-1, width)
+        weights: Array = ((nibbles - 8) * scales).reshape(-1, width)
+        return weights
 
     def linear(self, value: Array, name: str) -> Array:
-        return value @ self.rows(f"{name}.w", value.shape[1]).T + self.floats(f"{name}.b")
+        weights = self.rows(f"{name}.w", value.shape[1])
+        product: Array = value @ weights.T + self.floats(f"{name}.b")
+        return product
 
     def norm(self, value: Array, name: str) -> Array:
         centred = value - value.mean(axis=1, keepdims=True)
@@ -70,7 +73,8 @@ class Reference:
         for index in range(12):
             state = self.layer(state, f"l{index}")
         mean = state.mean(axis=0)
-        return mean / np.linalg.norm(mean)
+        vector: Array = mean / np.linalg.norm(mean)
+        return vector
 
 
 def _tensors(data: bytes) -> Iterator[tuple[str, tuple[int, int, int]]]:

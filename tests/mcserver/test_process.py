@@ -14,6 +14,12 @@ def test_memory_that_is_used_shows():
     assert process.system_bytes() > process.peak_bytes()
 
 
+def test_large_blocks_are_returned_where_the_c_library_can(monkeypatch):
+    assert process.return_large_blocks() == hasattr(process.ctypes.CDLL(None), "mallopt")
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: object())
+    assert not process.return_large_blocks()
+
+
 def test_without_proc_the_peak_is_told(monkeypatch):
     monkeypatch.setattr(process, "_STATM", Path("/nonexistent"))
     assert process.resident_bytes() == process.peak_bytes()

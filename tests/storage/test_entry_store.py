@@ -175,8 +175,10 @@ class TestPut:
         assert (entry is not None and entry.answer == b"second") == written
 
     async def test_conditions_see_earlier_writes_of_the_unit(self, store: EntryStore, model: Model) -> None:
-        first, second = await store.apply([put(model, 1, condition=Condition.ABSENT), put(model, 1, condition=Condition.ABSENT)], 1)
-        assert (first.count, second) == (1, Outcome())
+        twice = [put(model, 1, condition=Condition.ABSENT), put(model, 1, condition=Condition.ABSENT)]
+        assert await store.apply(twice, 1) == [Outcome(), Outcome()]
+        first, second = await store.apply([put(model, 1), put(model, 1, condition=Condition.PRESENT)], 1)
+        assert (first.count, second.count, second.id) == (1, 1, first.id)
 
     async def test_into_a_missing_model(self, store: EntryStore, model: Model) -> None:
         await store.apply([DropModel(model.id)], 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.records import Delete, DropModel, Model, Outcome, PartitionVectors, Touch, Truncate
+from storage.records import Condition, Delete, DropModel, Model, Outcome, PartitionVectors, Touch, Truncate
 from storage.seams import EntryStore
 from tests.storage.entry_stores import DIMENSION, OTHER_PARTITION, PARTITION, Connect, create, key, put, vector
 
@@ -28,6 +28,19 @@ class TestUnits:
         assert [isinstance(result, ValueError) for result in results] == [i == 5 for i in range(10)]
         found = await store.find(model.id, [(PARTITION, key(i)) for i in range(10)])
         assert [entry is None for entry in found] == [i == 5 for i in range(10)]
+
+    @pytest.mark.parametrize(("number", "condition"), [(1, Condition.ABSENT), (9, Condition.PRESENT)])
+    async def test_a_condition_forbids_the_whole_unit(
+        self, store: EntryStore, model: Model, number: int, condition: Condition
+    ) -> None:
+        await store.apply([put(model, 1)], 1)
+        writes = [put(model, 2), put(model, number, condition=condition), put(model, 3)]
+        assert await store.apply(writes, 1) == [Outcome()] * 3
+        assert (await store.usage(model.id)).entries == 1
+        async with store.transaction() as transaction:
+            assert await transaction.apply(writes, 1) == [Outcome()] * 3
+            await transaction.apply([put(model, 4)], 1)
+        assert (await store.usage(model.id)).entries == 2
 
     async def test_an_empty_unit(self, store: EntryStore) -> None:
         assert await store.apply([], 1) == []

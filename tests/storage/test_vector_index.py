@@ -79,6 +79,8 @@ class TestVectorIndex:
         await index.add([record(i, VECTORS[i]) for i in range(3)])
         assert sorted(await found(index, VECTORS[0], 10)) == [0, 1, 2]
         assert await found(index, VECTORS[0], 0) == []
+        await index.add([record(i, vector) for i, vector in enumerate(VECTORS)])
+        assert len(await found(index, VECTORS[0], 10**12)) == len(VECTORS)
 
     async def test_the_smaller_id_comes_first_where_scores_are_equal(self, index: VectorIndex) -> None:
         await index.add([record(id, VECTORS[0]) for id in (9, 3, 7, 1)])

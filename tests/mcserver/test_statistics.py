@@ -1,0 +1,53 @@
+"""Counters and percentiles."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcserver.statistics import Latency, ModelStatistics, ServerStatistics
+
+
+class TestLatency:
+    def test_nothing_recorded(self):
+        assert Latency().percentiles((0.5, 0.99)) == [0, 0]
+
+    @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=50))
+    def test_at_most_an_eighth_too_high(self, values):
+        latency = Latency()
+        for value in values:
+            latency.record(value)
+        values.sort()
+        for share, found in zip((0.01, 0.5, 1), latency.percentiles((0.01, 0.5, 1)), strict=True):
+            exact = values[max(0, -int(-share * len(values) // 1) - 1)]
+            assert exact <= found <= exact * 9 / 8
+
+    def test_several_at_once(self):
+        latency = Latency()
+        latency.record(5, 99)
+        latency.record(1000)
+        assert latency.total == 100
+        low, high = latency.percentiles((0.99, 1))
+        assert (low, high >= 1000) == (5, True)
+
+    def test_what_cannot_be(self):
+        latency = Latency()
+        latency.record(-5)
+        latency.record(1 << 70)
+        assert latency.percentiles((0.5,)) == [0]
+        assert latency.percentiles((1,))[0] > 1 << 30
+
+
+def test_a_model_goes_back_to_zero_in_place():
+    statistics = ModelStatistics(exact=3)
+    statistics.misses["empty"] += 1
+    statistics.latency.record(5)
+    statistics.reset()
+    assert (statistics.exact, statistics.misses, statistics.latency.total) == (0, {}, 0)
+
+
+def test_the_server_goes_back_to_zero_in_place():
+    statistics = ServerStatistics()
+    statistics.command("ping").record(30, 3)
+    assert (statistics.command("ping").calls, statistics.command("ping").microseconds) == (3, 30)
+    assert statistics.command("ping").latency.percentiles((1,)) == [10]
+    statistics.reset()
+    assert statistics.commands == {}
