@@ -14,7 +14,7 @@ from embedding.seam import Vectors
 from embedding.windows import Window, pool, split, unit
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
+    from onnxruntime import InferenceSession
     from tokenizers import Encoding, Tokenizer
 
 BATCH_TOKENS = 2048
@@ -178,7 +178,7 @@ def _load_session(path: Path, threads: int) -> "InferenceSession":
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state  # type: ignore[import-untyped]  # noqa: PLC0415
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
 
     found: list[Any] = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
     return tuple(found)

@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._context = context
         self._statistics = context.statistics
         self._requests = context.cache.exact.requests
+        self._wires = context.cache.exact.wires
         self._touched = context.cache.exact.touched
         self._gate = context.cache.gate
         self._parser: RequestParser = server.parser()
@@ -73,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._scheduled = False
         self._output_full = False
         self._lost = False
+        self._at_rest = False  # nothing is owed, half received or about to end: a remembered command may be answered at once
         self._admitted = False
         self._farewell = b""
         self.client: Client = cast(Client, None)
@@ -108,6 +110,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read its replies: read none of its commands until it does."""
         self._output_full = True
+        self._at_rest = False
         self._server.check_output(self)
         self._throttle()
 
@@ -117,9 +120,20 @@ class Connection(asyncio.Protocol):
         self._work()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of any chunking."""
-        self._statistics.bytes_in += len(data)
-        self._statistics.reads += 1
+        """Take bytes of any chunking. The fastest path: they are one command that was answered before, byte for byte."""
+        statistics = self._statistics
+        statistics.bytes_in += len(data)
+        statistics.reads += 1
+        if self._at_rest and not self._gate.closed and (answer := self._wires.get(data)) is not None:
+            begun = self._context.cache.timer()
+            self.client.last_active = time = self._context.cache.clock()
+            now = int(time * 1000)
+            if answer.expires > now:
+                self.transport.write(answer.reply)
+                self._context.cache.exact.hit(answer, now)
+                statistics.count_reply(len(answer.reply))
+                self._server.count_exact(answer.statistics, 1, begun)
+                return
         if not self._closing():
             self._parser.feed(data)
             self._work()
@@ -153,6 +167,7 @@ class Connection(asyncio.Protocol):
         """Run what has been received, as far as order, limits and fairness allow, and send what is ready."""
         self._run_received()
         self._send()
+        self._at_rest = self._reading and self._plain() and not (self._out or self._parser.buffered or self._closing())
 
     def _run_received(self) -> None:
         """The exact path is inside this loop: for a repeated command no call, no parsing, no look at the store."""

@@ -1,8 +1,8 @@
 """The exact tier: answers ready for the wire in memory, found by what was asked to the byte.
 
-Two maps over one set of answers. `requests` is keyed by the words of a whole command as they came from the client, so that a repeated
-command costs one look-up; `find` is keyed by the partition and exact key of the canonical question. Both are bounded by one budget in
-bytes, least recently used first out.
+Maps over one set of answers. `requests` is keyed by the words of a whole command as they came from the client and `wires` by its bytes, so
+that a repeated command costs one look-up; `find` is keyed by the partition and exact key of the canonical question. All are bounded by
+one budget in bytes, least recently used first out.
 """
 
 from collections import OrderedDict
@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from mcserver.statistics import ModelStatistics
 from protocol.reply import bulk
+from protocol.request import pack_request
 from storage.records import Entry
 
 __all__ = ["Answer", "ExactTier"]
@@ -21,8 +22,8 @@ _NEVER = 1 << 62
 ANSWER_OVERHEAD = 600
 """Bytes of an Answer beside its payload: the object, its key, its places in the maps (measured with tracemalloc)."""
 
-REQUEST_OVERHEAD = 250
-"""Bytes of a remembered command beside its words."""
+REQUEST_OVERHEAD = 400
+"""Bytes of a remembered command beside its words, which are kept twice."""
 
 MAX_REQUESTS = 4
 """Spellings of one question that are remembered; more would let one entry fill the tier."""
@@ -64,6 +65,7 @@ class ExactTier:
         self.bytes = 0
         self.evicted = 0
         self.requests: dict[tuple[bytes, ...], Answer] = {}
+        self.wires: dict[bytes, Answer] = {}
         self.touched: set[Answer] = set()
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._models: dict[int, dict[int, Key]] = {}
@@ -95,10 +97,11 @@ class ExactTier:
         """Let this command, word for word, find the answer from now on."""
         if not answer.alive or len(answer.requests) >= MAX_REQUESTS or request in self.requests:
             return
-        size = REQUEST_OVERHEAD + sum(map(len, request))
+        size = _size(request)
         if size * 10 > self.budget:
             return
         self.requests[request] = answer
+        self.wires[pack_request(request)] = answer
         answer.requests.append(request)
         answer.size += size
         self.bytes += size
@@ -127,8 +130,7 @@ class ExactTier:
             return
         answer.alive = False
         self.bytes -= answer.size
-        for request in answer.requests:
-            del self.requests[request]
+        self._forget(answer)
         keys = self._models[key[0]]
         del keys[answer.entry.id]
         if not keys:
@@ -150,19 +152,27 @@ class ExactTier:
         """Forget which commands lead to a model's answers: its settings changed."""
         for key in self._models.get(model_id, {}).values():
             answer = self._answers[key]
-            for request in answer.requests:
-                del self.requests[request]
-                freed = REQUEST_OVERHEAD + sum(map(len, request))
-                answer.size -= freed
-                self.bytes -= freed
-            answer.requests.clear()
+            freed = sum(map(_size, answer.requests))
+            answer.size -= freed
+            self.bytes -= freed
+            self._forget(answer)
 
     def resize(self, budget: int) -> None:
         """Change the budget; what no longer fits goes."""
         self.budget = budget
         self._shrink()
 
+    def _forget(self, answer: Answer) -> None:
+        for request in answer.requests:
+            del self.requests[request]
+            del self.wires[pack_request(request)]
+        answer.requests.clear()
+
     def _shrink(self) -> None:
         while self.bytes > self.budget and self._answers:
             self.evicted += 1
             self.discard(next(iter(self._answers)))
+
+
+def _size(request: tuple[bytes, ...]) -> int:
+    return REQUEST_OVERHEAD + 2 * sum(map(len, request))

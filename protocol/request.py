@@ -19,7 +19,7 @@ import hiredis
 from protocol.errors import ProtocolError
 from protocol.scanner import Limits, Scanner
 
-__all__ = ["Limits", "RequestParser"]
+__all__ = ["Limits", "RequestParser", "pack_request"]
 
 # As much as asyncio reads at once. Larger chunks hold large arguments, which the scanner copies as fast as hiredis does.
 _MAX_FAST = 256 * 1024
@@ -33,7 +33,8 @@ _LOOKALIKES = b"+(=%~>|"
 _LOOKALIKE = re.compile(rb"[(=%~>|][-0-9]*\r\n")
 _OTHER_AGGREGATE = re.compile(rb"[%~>|][0-9]+\r\n")
 
-_pack = cast(Callable[[tuple[bytes, ...]], bytes], hiredis.pack_command)
+pack_request = cast(Callable[[tuple[bytes, ...]], bytes], hiredis.pack_command)
+"""The bytes that nearly every client sends for a request: an array of bulk strings."""
 
 
 class RequestParser:
@@ -174,7 +175,7 @@ def _agreeing(requests: Sequence[list[bytes]], data: bytes) -> tuple[int, int]:
     """How many of the requests, written again, are what `data` begins with, and their size in bytes."""
     size = 0
     for count, request in enumerate(requests):
-        packed = _pack(tuple(request))
+        packed = pack_request(tuple(request))
         if not data.startswith(packed, size):
             return count, size
         size += len(packed)

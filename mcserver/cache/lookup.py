@@ -113,13 +113,17 @@ class LookupJob(Job):
 
     async def prepare(self) -> None:
         """Parse the questions, look for exact entries, embed the texts of the others."""
-        state = self._cache.models.find(self._model)
         for item in self._items:
             item.question = item.question or await item.lookup.asked.read()
-            if item.lookup.vector is not None:
-                item.vector = self._cache.unit_vector(state, item.lookup.vector)
+        async with self._cache.gate.shared():  # a row that a transaction under way has replaced must not get into memory
+            state = self._cache.models.find(self._model)
+            for item in self._items:
+                if item.lookup.vector is not None:
+                    item.vector = self._cache.unit_vector(state, item.lookup.vector)
+            if state is not None:
+                await self._find_exact(state, self._cache.store)
         if state is not None:
-            await self._prepare_under(state, self._cache.store)
+            await self._embed(state)
 
     def start(self, within: Transaction | None = None) -> Awaitable[object]:
         """Search and judge; inside a transaction the exact entries are looked for again: its earlier commands may have written."""
@@ -129,39 +133,37 @@ class LookupJob(Job):
         async with self._cache.gate.shared():
             # A model that came into being or was configured in the meantime: what was composed does not fit it.
             while (state := self._cache.models.find(self._model)) is not None and state.settings != self._settings:
-                await self._prepare_under(state, self._cache.store)
+                await self._find_and_embed(state, self._cache.store)
             return await self._judge(state, self._cache.store)
 
     async def _within(self, transaction: Transaction) -> object:
         state = self._cache.models.find(self._model)
         if state is not None:
-            await self._prepare_under(state, transaction)
+            await self._find_and_embed(state, transaction)
         return await self._judge(state, transaction)
 
-    async def _prepare_under(self, state: ModelState, reader: EntryReader) -> None:
-        for item in self._items:
-            if state.settings != self._settings:
-                item.forget_prompt()
-            item.verdict = None
-        self._settings = state.settings
-        try:
-            await self._find_exact(state, reader)
-            await self._embed(state)
-        except (StorageError, EmbedderUnavailable):
-            for item in self._items:
-                item.verdict = item.verdict or UNAVAILABLE
+    async def _find_and_embed(self, state: ModelState, reader: EntryReader) -> None:
+        await self._find_exact(state, reader)
+        await self._embed(state)
 
     async def _find_exact(self, state: ModelState, reader: EntryReader) -> None:
         """Memory first, then one read for all the others."""
         for item in self._items:
-            item.composed(state)
+            if state.settings != self._settings:
+                item.forget_prompt()
             item.verdict = self._recall(state, item)
+        self._settings = state.settings
         wanted = [item for item in self._items if item.verdict is None]
         if not wanted:
             return
         changes = state.changes
         prompts = [item.composed(state) for item in wanted]
-        found = await reader.find(state.id, [(prompt.partition, prompt.exact_key) for prompt in prompts])
+        try:
+            found = await reader.find(state.id, [(prompt.partition, prompt.exact_key) for prompt in prompts])
+        except StorageError:
+            for item in wanted:
+                item.verdict = UNAVAILABLE
+            return
         for item, entry in zip(wanted, found, strict=True):
             if entry is not None and not entry.expired(self._now) and item.lookup.tags <= set(entry.tags):
                 item.verdict = self._exact_hit(self._keep(state, entry, changes))
@@ -188,7 +190,12 @@ class LookupJob(Job):
         if not texts:
             return
         texts = list(dict.fromkeys(texts))
-        vectors = dict(zip(texts, await self._cache.embed(texts, state), strict=True))
+        try:
+            vectors = dict(zip(texts, await self._cache.embed(texts, state), strict=True))
+        except EmbedderUnavailable:
+            for item, _ in waiting:
+                item.verdict = UNAVAILABLE
+            return
         for item, prompt in waiting:
             if item.vector is None:
                 item.vector = vectors[prompt.text]

@@ -56,7 +56,8 @@ class Reference:
     def norm(self, value: Array, name: str) -> Array:
         centred = value - value.mean(axis=1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-12)
-        return scaled * self.floats(f"{name}.w") + self.floats(f"{name}.b")
+        normed: Array = scaled * self.floats(f"{name}.w") + self.floats(f"{name}.b")
+        return normed
 
     def layer(self, state: Array, name: str) -> Array:
         query, key, value = (self.linear(state, f"{name}.{part}").reshape(-1, 12, 32).transpose(1, 0, 2) for part in "qkv")

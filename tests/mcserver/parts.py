@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -306,6 +306,13 @@ async def opened(parts: Parts) -> AsyncIterator[Parts]:
     yield parts
     parts.store.down = False
     await parts.cache.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop go on until it holds."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 def to_bytes(word: Word) -> bytes:

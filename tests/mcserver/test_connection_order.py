@@ -144,7 +144,7 @@ class TestWritesThatOthersAreMadeFrom:
         replies = await self.ask(
             peer, ["MC.SET", "n", "a", "1"], ["MC.DEL", "n", "QUERY", "a"], ["MC.SET", "n", "a", "2", "WITHID"], ["MC.GET", "n", "a"]
         )
-        assert replies == [b"OK", 1, 2, b"2"]
+        assert replies == [b"OK", 1, 3, b"2"]
 
     async def test_settings_and_an_answer(self, peer):
         replies = await self.ask(
@@ -252,6 +252,7 @@ class TestRemembered:
         await parts.store.models()
         parts.store.committing.set()
         assert await other.reply() == b"2"
+        assert await other.ask("MC.GET", "m", "a") == b"2"
 
     async def test_behind_a_slow_command(self, parts, warm):
         hold(parts)

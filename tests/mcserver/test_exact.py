@@ -4,6 +4,7 @@ import pytest
 
 from mcserver.exact import ANSWER_OVERHEAD, MAX_REQUESTS, REQUEST_OVERHEAD, ExactTier
 from mcserver.statistics import ModelStatistics
+from protocol.request import pack_request
 from storage.records import Entry
 
 STATISTICS = ModelStatistics()
@@ -105,7 +106,8 @@ class TestRequests:
         answer = put(tier, 1)
         tier.remember(request(1), answer)
         assert tier.requests[request(1)] is answer
-        assert tier.bytes == SIZE + REQUEST_OVERHEAD + 8
+        assert tier.wires[pack_request(request(1))] is answer
+        assert tier.bytes == SIZE + REQUEST_OVERHEAD + 16
 
     def test_once(self, tier):
         answer = put(tier, 1)
@@ -113,7 +115,7 @@ class TestRequests:
             tier.remember(request(1), answer)
         assert answer.requests == [request(1)]
         tier.discard(answer.key)
-        assert (tier.requests, tier.bytes) == ({}, 0)
+        assert (tier.requests, tier.wires, tier.bytes) == ({}, {}, 0)
 
     def test_only_some_spellings(self, tier):
         answer = put(tier, 1)

@@ -56,7 +56,7 @@ def reference(data: bytes, limits: Limits | None = None, *, authenticated: bool 
 
 
 def test_public_names():
-    assert set(request.__all__) == {"Limits", "RequestParser"}
+    assert set(request.__all__) == {"Limits", "RequestParser", "pack_request"}
 
 
 WELL_FORMED = [

@@ -7,7 +7,7 @@ import pytest
 
 from embedding.errors import EmbedderUnavailable
 from mcserver.context import Result
-from tests.mcserver.parts import Parts, error_text
+from tests.mcserver.parts import Parts, error_text, until
 
 
 @pytest.fixture
@@ -226,8 +226,8 @@ class TestSeenByOthers:
         await stored.store.has_read.wait()
         resume, stored.store.reading = stored.store.reading, None
         running = asyncio.create_task(stored.execute(["MC.DROP", "m"]))
+        await until(lambda: stored.cache.gate.closed)
         await stored.store.models()
-        assert stored.cache.gate.closed
         assert [state.name for state in stored.cache.models] == ["m"]
         resume.set()
         assert await reading == b"1"

@@ -1,0 +1,216 @@
+"""Admission, time-outs, sockets and shutdown."""
+
+import asyncio
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from mcserver import server as module
+from mcserver.folder import StartupError
+from mcserver.server import Server, bind_sockets
+from mcserver.settings import Settings
+from tests.mcserver.parts import Tcp, error_text, until
+
+
+class TestAdmission:
+    async def test_a_client_as_it_is_shown(self, parts, tcp):
+        peer = await tcp.connect()
+        assert await peer.ask("CLIENT", "ID") == 1
+        [client] = parts.context.clients.values()
+        assert client.address == "%s:%d" % peer.writer.get_extra_info("sockname")[:2]
+        assert client.local_address == f"127.0.0.1:{tcp.port}"
+        assert (await (await tcp.connect()).ask("CLIENT", "ID")) == 2
+
+    async def test_only_so_many(self, parts, tcp):
+        parts.settings.assign([("maxclients", "1")])
+        first, second = await tcp.connect(), None
+        assert await first.ask("PING") == b"PONG"
+        second = await tcp.connect()
+        assert error_text(await second.reply()) == "ERR max number of clients reached"
+        assert await second.ended()
+        assert await first.ask("PING") == b"PONG"
+        statistics = parts.context.statistics
+        assert (statistics.connections_received, statistics.connections_rejected) == (2, 1)
+        await first.close()
+        await until(lambda: not parts.context.clients)
+        assert await (await tcp.connect()).ask("PING") == b"PONG"
+
+    @pytest.mark.parametrize(
+        ("peer", "settings", "allowed"),
+        [
+            ("127.0.0.1", {}, True),
+            ("127.8.8.8", {}, True),
+            ("::1", {}, True),
+            ("192.168.1.7", {}, False),
+            ("fe80::1%eth0", {}, False),
+            ("192.168.1.7", {"requirepass": "x"}, True),
+            ("192.168.1.7", {"protected-mode": "no"}, True),
+        ],
+    )
+    async def test_protected_mode(self, parts, peer, settings, allowed):
+        parts.settings.assign(list(settings.items()))
+        server = Server(parts.context)
+        connection = FakeConnection(peer)
+        refusal = server.admit(connection)
+        assert (refusal == "") == allowed
+        if not allowed:
+            assert refusal.startswith("DENIED mcserver is running in protected mode")
+
+    async def test_a_client_that_is_gone_already(self, parts):
+        connection = FakeConnection(None)
+        assert "protected mode" in Server(parts.context).admit(connection)
+
+    async def test_ipv6_addresses_are_in_brackets(self, parts):
+        connection = FakeConnection("::1")
+        Server(parts.context).admit(connection)
+        assert connection.client.address == "[::1]:5000"
+
+    @pytest.mark.parametrize("seconds", ["0", "1", "300"])
+    async def test_keep_alive(self, parts, tcp, seconds):
+        parts.settings.assign([("tcp-keepalive", seconds)])
+        peer = await tcp.connect()
+        await peer.ask("PING")
+        [connection] = tcp.server._connections.values()
+        sock = connection.socket
+        assert bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) == (seconds != "0")
+        if seconds != "0" and hasattr(socket, "TCP_KEEPIDLE"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == int(seconds)
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == max(1, int(seconds) // 3)
+
+
+class FakeConnection:
+    """As much of a connection as admission looks at."""
+
+    finish = buffered = None
+
+    def __init__(self, peer: str | None) -> None:
+        names = {"peername": peer and (peer, 5000), "sockname": ("127.0.0.1", 6380)}
+        self.transport = SimpleNamespace(get_extra_info=names.get, set_write_buffer_limits=lambda high: None)
+        self.socket = SimpleNamespace(fileno=lambda: 7, setsockopt=lambda *option: None)
+
+
+class TestIdle:
+    async def test_closed_after_the_timeout(self, parts, tcp):
+        parts.settings.assign([("timeout", "10")])
+        idle, busy, active = [await tcp.connect() for _ in range(3)]
+        for peer in (idle, busy, active):
+            await peer.ask("PING")
+        parts.embedder.holding = True
+        await busy.ask("MC.CREATE", "m")
+        busy.send("MC.GET", "m", "a")
+        held = await parts.embedder.held()
+        parts.clock.seconds += 10.5
+        await active.ask("PING")
+        tcp.server._close_idle(parts.clock())
+        assert await idle.ended()
+        held.release()
+        assert await busy.reply() is None
+        assert await active.ask("PING") == b"PONG"
+
+    async def test_never_by_default(self, parts, tcp):
+        peer = await tcp.connect()
+        await peer.ask("PING")
+        parts.clock.seconds += 1e6
+        tcp.server._close_idle(parts.clock())
+        assert await peer.ask("PING") == b"PONG"
+
+    async def test_looked_at_again_and_again(self, parts, tcp, monkeypatch):
+        monkeypatch.setattr(module, "CRON_SECONDS", 0)
+        parts.settings.assign([("timeout", "10")])
+        second = Tcp(parts)
+        await second.listen()
+        peer = await second.connect()
+        await peer.ask("PING")
+        parts.clock.seconds += 11
+        assert await peer.ended()
+        assert parts.context.statistics.sampled is not None
+        await second.close()
+
+
+class TestShutdown:
+    async def test_idle_clients_are_let_go(self, tcp):
+        peer = await tcp.connect()
+        await peer.ask("PING")
+        await tcp.server.close()
+        assert await peer.ended()
+        with pytest.raises(ConnectionRefusedError):
+            await tcp.connect()
+
+    async def test_what_was_received_is_finished(self, parts, tcp):
+        peer = await tcp.connect()
+        parts.embedder.holding = True
+        peer.send("MC.SET", "m", "a", "1")
+        peer.send("MC.GET", "m", "a")
+        held = await parts.embedder.held()
+        closing = asyncio.create_task(tcp.server.close())
+        await parts.cache.gate.opened()
+        held.release()
+        assert await peer.replies(2) == [b"OK", b"1"]
+        assert await peer.ended()
+        await closing
+
+    async def test_a_deadline(self, parts, tcp, caplog):
+        parts.settings.assign([("shutdown-timeout", "0")])
+        peer = await tcp.connect()
+        await peer.ask("MC.CREATE", "m")
+        parts.embedder.holding = True
+        peer.send("MC.GET", "m", "a")
+        await parts.embedder.held()
+        await tcp.server.close()
+        assert "event=connections-cut count=1" in caplog.messages
+        with pytest.raises((EOFError, ConnectionError)):
+            await peer.reply()
+
+    async def test_before_it_ever_listened(self, parts):
+        await Server(parts.context).close()
+
+
+class TestSockets:
+    def bind(self, *addresses: str, port: int = 0) -> list[tuple[str, int]]:
+        sockets = bind_sockets(Settings(bind=addresses, port=port))
+        try:
+            return [bound.getsockname()[:2] for bound in sockets]
+        finally:
+            for bound in sockets:
+                bound.close()
+
+    def test_all_on_one_port(self):
+        (first, port), (second, same) = self.bind("127.0.0.1", "127.0.0.2")
+        assert (first, second) == ("127.0.0.1", "127.0.0.2")
+        assert port == same > 0
+
+    def test_every_address(self):
+        [(host, _)] = self.bind("*")
+        assert host == "0.0.0.0"
+
+    @pytest.mark.skipif(not socket.has_ipv6, reason="the machine has no IPv6")
+    def test_ipv6(self):
+        (_, port), (host, same) = self.bind("127.0.0.1", "-::1") * 2 if len(self.bind("127.0.0.1", "-::1")) == 1 else self.bind("127.0.0.1", "-::1")
+        assert port and same and host in {"::1", "127.0.0.1"}
+
+    def test_an_address_that_may_be_missing(self):
+        assert len(self.bind("-192.0.2.1", "127.0.0.1")) == 1
+
+    def test_an_address_that_is_missing(self):
+        with pytest.raises(StartupError, match=r"cannot listen on 192.0.2.1 port 0: cannot assign requested address"):
+            self.bind("192.0.2.1")
+
+    def test_none_left(self):
+        with pytest.raises(StartupError, match=r"none of the addresses of bind can be listened on: -192.0.2.1"):
+            self.bind("-192.0.2.1")
+
+    def test_a_port_that_is_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1 port {port}: address already in use"):
+                self.bind("127.0.0.1", port=port)
+
+    async def test_a_port_that_another_took_first(self, parts):
+        [first] = bind_sockets(Settings(bind=("127.0.0.1",), port=0))
+        port = first.getsockname()[1]
+        [second] = bind_sockets(Settings(bind=("127.0.0.1",), port=port))
+        first.listen()
+        server = Server(parts.context)
+        with first, second, pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"):
+            await server.listen([second])
