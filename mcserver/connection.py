@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
         """Run what has been received, as far as order, limits and fairness allow, and send what is ready."""
         self._run_received()
         self._send()
-        self._at_rest = self._reading and self._plain() and not (self._out or self._parser.buffered or self._closing())
+        self._at_rest = self._reading and self._plain() and self._parser.idle and not (self._out or self._closing())
 
     def _run_received(self) -> None:
         """The exact path is inside this loop: for a repeated command no call, no parsing, no look at the store."""

@@ -79,6 +79,11 @@ class RequestParser:
         """Bytes held that are not yet a request."""
         return self._scanner.buffered
 
+    @property
+    def idle(self) -> bool:
+        """Whether the next byte begins a request. `buffered` alone does not tell: arguments that were read are no bytes any more."""
+        return not (self._waiting or self._ready)
+
     def feed(self, data: bytes) -> None:
         """Take what the client sent. Take out all requests before feeding more, or memory grows. Ignored after an error."""
         if self._error is not None:

@@ -147,9 +147,9 @@ class ModelSettings:
     `MC.CONFIG SET model name value` sets one of these for one model; the values here are for all other models.
     """
 
-    threshold: float = option(Number(0, 1), 0.93, help="Least cosine similarity at which an answer is served for a reworded question.")
-    threshold_long: float = option(Number(0, 1), 0.93, help="The same for texts longer than long-text-chars.")
-    threshold_context: float = option(Number(0, 1), 0.9, help="The same for what was said before the last question.")
+    threshold: float = option(Number(0, 1), 0.98, help="Least cosine similarity at which an answer is served for a reworded question.")
+    threshold_long: float = option(Number(0, 1), 0.998, help="The same for texts longer than long-text-chars.")
+    threshold_context: float = option(Number(0, 1), 0.99, help="The same for what was said before the last question.")
     long_text_chars: int = option(Integer(0), 256, help="Characters above which a text counts as long.")
     default_ttl: int = option(Integer(0, INT_MAX, "seconds"), 0, help="Life of an entry that was set without one. 0: it stays.")
     system_prompt: SystemPrompt = option(

@@ -1,5 +1,6 @@
 """The exact part of a partition: a short run of float32 vectors that is compared one by one."""
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ Ids = NDArray[np.int64]
 Slots = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-ROWS = 1024  # 1.5 MB at 384 dimensions: a growing block never copies more than that on the event loop
+ROWS = 1024  # 1.5 MB at 384 dimensions
 FIRST_ROWS = 8  # most partitions stay tiny
+MAPPED_ROWS = 64  # a block that gets longer has all its rows mapped: memory is taken page by page as they are written
 
 
 class Block:
@@ -44,8 +46,9 @@ class Block:
 
     @property
     def bytes(self) -> int:
-        """Memory held."""
-        return self.ids.nbytes + self.versions.nbytes + self.vectors.nbytes + self.alive.nbytes
+        """Memory held: what is mapped but not written yet takes none."""
+        rows = self.count if len(self.ids) > MAPPED_ROWS else len(self.ids)
+        return self.ids.nbytes + self.versions.nbytes + self.alive.nbytes + rows * self.dimension * self.vectors.itemsize
 
     def append(self, ids: Ids, vectors: Vector, versions: Ids) -> int:
         """Append as many of these rows as there is room for; how many that was."""
@@ -64,12 +67,13 @@ class Block:
     def _reserve(self, rows: int) -> None:
         if rows <= len(self.ids):
             return
-        # By an eighth: the slack stays within the 200 bytes an entry may cost beside its vector.
-        capacity = min(self._rows, max(rows, len(self.ids) + max(FIRST_ROWS, len(self.ids) // 8)))
-        self.ids = _grown(self.ids, capacity)
-        self.versions = _grown(self.versions, capacity)
-        self.vectors = _grown(self.vectors, capacity)
-        self.alive = _grown(self.alive, capacity)
+        capacity = min(self._rows, max(rows, 2 * len(self.ids)))
+        if capacity > MAPPED_ROWS:
+            capacity = self._rows
+        self.ids = _copied(self.ids, np.empty(capacity, np.int64))
+        self.versions = _copied(self.versions, np.empty(capacity, np.int64))
+        self.alive = _copied(self.alive, np.empty(capacity, np.bool_))
+        self.vectors = _copied(self.vectors, _room(capacity, self.dimension))
 
     def find(self, ids: Ids) -> tuple[Slots, Slots]:
         """Where live rows with these ids are: positions in `ids`, and their slots."""
@@ -98,7 +102,14 @@ class Block:
         return self.vectors[slots]
 
 
-def _grown(array: NDArray[Any], capacity: int) -> NDArray[Any]:
-    grown = np.empty((capacity, *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
-    return grown
+def _room(rows: int, dimension: int) -> Vector:
+    if rows <= MAPPED_ROWS:
+        return np.empty((rows, dimension), np.float32)
+    # Its own mapping rather than the heap: blocks come and go by the gigabyte, and the heap would keep what they leave.
+    pages = mmap.mmap(-1, rows * dimension * 4, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, np.float32).reshape(rows, dimension)
+
+
+def _copied(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+    new[: len(old)] = old
+    return new

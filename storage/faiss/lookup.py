@@ -10,6 +10,8 @@ from storage.faiss.graph import Graph
 from storage.faiss.native import faiss
 from storage.records import Neighbour, Vector, VectorQuery
 
+RUN = 16  # blocks whose scores are ranked together: a longer ranking would keep the GIL from the event loop for milliseconds
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -26,21 +28,8 @@ class View:
     def search(self, queries: Vector, k: int) -> list[list[Neighbour]]:
         """The k nearest of each query [q, d], best first, the smaller id first where scores are equal."""
         found = [graph.search(queries, k) for graph in self.graphs]
-        if self.tail:
-            found.append(self._scan(queries, k))
+        found += [_scan(self.tail[start : start + RUN], queries, k) for start in range(0, len(self.tail), RUN)]
         return [_best([results[row] for results in found], k) if found else [] for row in range(len(queries))]
-
-    def _scan(self, queries: Vector, k: int) -> list[tuple[Vector, Ids]]:
-        scores = np.empty((len(queries), self.exact), np.float32)
-        ids = np.concatenate([ids for _, ids, _ in self.tail])
-        alive = np.concatenate([alive for _, _, alive in self.tail])
-        start = 0
-        for vectors, block_ids, _ in self.tail:
-            _compare(queries, vectors, scores[:, start : start + len(block_ids)])
-            start += len(block_ids)
-        if not alive.all():
-            scores, ids = scores[:, alive], ids[alive]
-        return [_leading(row, ids, k) for row in scores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +60,19 @@ def gather(queries: Sequence[VectorQuery], positions: Sequence[int], view: View)
     """The lookup of the queries at these positions, all of the partition that is viewed."""
     vectors = np.stack([queries[position].vector for position in positions], dtype=np.float32)
     return Lookup(positions, vectors, max(queries[position].k for position in positions), view)
+
+
+def _scan(tail: Sequence[tuple[Vector, Ids, Mask]], queries: Vector, k: int) -> list[tuple[Vector, Ids]]:
+    ids = np.concatenate([ids for _, ids, _ in tail])
+    alive = np.concatenate([alive for _, _, alive in tail])
+    scores = np.empty((len(queries), len(ids)), np.float32)
+    start = 0
+    for vectors, block_ids, _ in tail:
+        _compare(queries, vectors, scores[:, start : start + len(block_ids)])
+        start += len(block_ids)
+    if not alive.all():
+        scores, ids = scores[:, alive], ids[alive]
+    return [_leading(row, ids, k) for row in scores]
 
 
 def _compare(queries: Vector, vectors: Vector, scores: Vector) -> None:

@@ -71,7 +71,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def model() -> Path:
     """The default model, built once per machine."""
-    path = Path(os.environ.get("MCSERVER_TEST_MODEL", ROOT / ".cache" / "model")) / NAME
+    path = Path(os.environ.get("TEST_MODEL_FOLDER", ROOT / ".cache" / "model")) / NAME
     build(path)
     return path
 

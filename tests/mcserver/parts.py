@@ -30,6 +30,10 @@ STARTED = 1_700_000_000.0
 Word = str | bytes | int | float
 
 
+THRESHOLDS = {"threshold": 0.93, "threshold_long": 0.93, "threshold_context": 0.9}
+"""What the tests of decisions count on, whatever the defaults are."""
+
+
 class Clock:
     """Seconds since the epoch; goes forward when told to."""
 
@@ -171,7 +175,7 @@ class Parts:
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.clock = Clock()
-        self.settings = Settings(dir=folder, **settings)
+        self.settings = Settings(dir=folder, **(THRESHOLDS | settings))
         self.embedder = TableEmbedder()
         self.store = Store(str(folder / "mcserver.db"))
         self.index = FaissIndex(folder / "index")

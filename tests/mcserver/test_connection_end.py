@@ -1,6 +1,8 @@
 """How a connection ends, and what becomes of what was under way; limits; malformed requests."""
 
 import asyncio
+import socket
+import struct
 
 import pytest
 
@@ -20,8 +22,9 @@ def clients(tcp: Tcp) -> int:
 
 
 async def drop(peer: Peer, tcp: Tcp) -> None:
-    """The client is gone, and the server has seen it."""
+    """The client is gone, and the server has seen it: a reset, not just the end of what is sent."""
     left = clients(tcp) - 1
+    peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.writer.transport.abort()
     await until(lambda: clients(tcp) == left)
 
@@ -38,7 +41,9 @@ class TestQuit:
         parts.embedder.holding = True
         peer.send_bytes(pack("MC.SET", "m", "b", "2") + pack("PING") + pack("QUIT") + pack("PING"))
         held = await parts.embedder.held()
+        received = parts.context.statistics.bytes_in
         peer.send("PING")
+        await until(lambda: parts.context.statistics.bytes_in > received)
         held.release()
         assert await peer.replies(3) == [b"OK", b"PONG", b"OK"]
         assert await peer.ended()
@@ -130,7 +135,9 @@ class TestMalformed:
         parts.embedder.holding = True
         peer.send_bytes(pack("MC.GET", "m", "b") + pack("PING") + b"*1\r\n:1\r\n" + pack("PING"))
         held = await parts.embedder.held()
+        received = parts.context.statistics.bytes_in
         peer.send("PING")
+        await until(lambda: parts.context.statistics.bytes_in > received)
         held.release()
         *replies, refusal = await peer.replies(3)
         assert replies == [None, b"PONG"]

@@ -6,7 +6,7 @@ import pytest
 
 from embedding.errors import EmbedderUnavailable
 from mcserver.connection import MAX_COMMANDS_PER_TURN
-from tests.mcserver.parts import Parts, Peer, Tcp, error_text, pack
+from tests.mcserver.parts import Parts, Peer, Tcp, error_text, pack, until
 
 
 @pytest.fixture
@@ -263,6 +263,21 @@ class TestRemembered:
         assert await warm.replies(2) == [b"1", b"1"]
         assert list(parts.cache.exact.requests) == [(b"MC.GET", b"m", b"a")]
         assert await warm.ask("MC.DEL", "m", 1) == 1
+
+    @pytest.mark.parametrize("beginning", [b"*2\r\n$4\r\nECHO\r\n$%d\r\n", b"*2\r\n$4\r\nECHO\r\n$%d", b"*2\r\n"])
+    async def test_not_where_it_is_the_text_of_another(self, parts, warm, beginning):
+        """Somebody's question may be the bytes of a command, and come in a packet of its own."""
+        text = pack("MC.GET", "m", "a")
+        before = parts.context.statistics.bytes_in
+        warm.send_bytes(beginning % len(text) if b"%" in beginning else beginning)
+        await until(lambda: parts.context.statistics.bytes_in > before)
+        rest = pack("ECHO", text).removeprefix(beginning % len(text) if b"%" in beginning else beginning)
+        before = parts.context.statistics.bytes_in
+        warm.send_bytes(rest.removesuffix(b"\r\n"))
+        await until(lambda: parts.context.statistics.bytes_in > before)
+        warm.send_bytes(b"\r\n")
+        assert await warm.reply() == text
+        assert await warm.ask("MC.GET", "m", "a") == b"1"
 
     async def test_in_any_spelling(self, warm):
         for words in (["mc.get", "m", "a"], ["MC.GET", "m", "a", "NOLOG"], ["MC.GET", "m", "a", "SYSTEM", ""]):

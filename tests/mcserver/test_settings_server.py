@@ -164,8 +164,8 @@ class TestModel:
             settings.model({"threshold": "2"})
 
     def test_described_by_glob(self, settings):
-        model = settings.model({"threshold-long": "0.5"})
-        assert describe_model(model, ["THRESHOLD*"]) == {"threshold": "0.93", "threshold-long": "0.5", "threshold-context": "0.9"}
+        model = settings.model({"threshold": "0.4", "threshold-long": "0.5", "threshold-context": "0.6"})
+        assert describe_model(model, ["THRESHOLD*"]) == {"threshold": "0.4", "threshold-long": "0.5", "threshold-context": "0.6"}
         assert list(describe_model(model, ["*"])) == list(MODEL_TABLE)
 
     def test_check(self):
