@@ -52,14 +52,13 @@ def run(settings: Settings) -> None:
 def make_encoder(settings: Settings) -> Encoder:
     """The provider that `embedder` names, its model built first where it is the default one and not there yet."""
     provider, _, name = settings.embedder.partition(":")
-    threads = settings.embedder_threads or os.cpu_count() or 1
     try:
         match provider:
             case "onnx":
-                return OnnxEncoder(_model_folder(settings, name), threads=threads)
+                return OnnxEncoder(_model_folder(settings, name), threads=settings.embedder_threads)
             case _:
                 raise StartupError(f"unknown provider '{provider}' in embedder '{settings.embedder}', expected onnx")
-    except EmbeddingError as error:
+    except (EmbeddingError, OSError) as error:
         raise StartupError(str(error)) from None
 
 
@@ -130,7 +129,7 @@ def make_cache(settings: Settings, encoder: Encoder) -> SemanticCache:
     embedder = Batcher(
         encoder,
         queue_limit=settings.embed_queue_limit,
-        workers=settings.embedder_workers,
+        workers=settings.embedder_workers or os.cpu_count() or 1,
         cache_bytes=settings.embed_cache_size,
     )
     index = FaissIndex(

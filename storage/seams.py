@@ -81,8 +81,9 @@ class EntryStore(EntryReader, Protocol):
     def apply(self, writes: Sequence[Write], now: int) -> Future[list[Outcome]]:
         """Queue writes as one all-or-nothing unit. Units take effect in the order of these calls; outcomes in order of the writes.
 
-        Where a condition forbids one write of a unit none is done, and every outcome is empty. The returned awaitable is already queued: awaiting it waits for the commit. StoreOverloaded is raised at once, and a unit that
-        cannot be stored (a vector of another dimension than the model's, text that is no Unicode) fails alone with ValueError.
+        Where a condition forbids one write of a unit none is done, and every outcome is empty. The returned awaitable is already queued:
+        awaiting it waits for the commit. StoreOverloaded is raised at once, and a unit that cannot be stored (a vector of another
+        dimension than the model's, text that is no Unicode) fails alone with ValueError.
         """
         ...
 

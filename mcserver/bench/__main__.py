@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--model", type=Path, default=MODEL_FOLDER, help="folder with model.onnx and tokenizer.json (default: %(default)s)")
     result.add_argument(
-        "--threads", type=int, default=os.cpu_count() or 1, help="threads of server and bare runtime alike (default: every core)"
+        "--threads", type=int, default=os.cpu_count() or 1, help="embedding threads of server and bare runtime alike (default: every core)"
     )
     result.add_argument("--json", type=Path, metavar="FILE", help="write all figures as JSON")
     result.add_argument("--plot", type=Path, metavar="DIR", help="write PNG plots (needs matplotlib)")

@@ -25,7 +25,7 @@ class Run:
 
     def server(self, name: str, *options: str, launcher: Iterable[str] = ("-m", "mcserver")) -> Program:
         """A server with the run's model and threads and a data folder of its own, not yet started."""
-        shared = ("--embedder", f"onnx:{self.model}", "--embedder-threads", str(self.threads), "--loglevel", "warning")
+        shared = ("--embedder", f"onnx:{self.model}", "--embedder-workers", str(self.threads), "--loglevel", "warning")
         return cache_server(self.folder / name, [*shared, *options], launcher=tuple(launcher))
 
     def runtime(self) -> RuntimeProcess:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, process_time
@@ -24,16 +25,18 @@ PASSES = 3
 
 
 class Runtime:
-    """A model folder opened with onnxruntime and tokenizers alone, on `threads` threads."""
+    """A model folder opened with onnxruntime and tokenizers alone: `threads` batches side by side, each computed by one thread.
+
+    That is the server's own layout, and the runtime's best: a batch shared by two threads takes 0.7 of its time on one, not a half.
+    """
 
     def __init__(self, folder: Path, threads: int) -> None:
         import onnxruntime  # noqa: PLC0415 - heavy, and wanted in the child only
         from tokenizers import Tokenizer  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # As the server: with spinning on, threads that wait for each other take the time of those that work.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = 1
+        self._pool = ThreadPoolExecutor(threads)
         self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
         self._inputs = {item.name for item in self._session.get_inputs()}
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -62,8 +65,7 @@ class Runtime:
         """Embed all texts in batches of similar length; (seconds, seconds of processor time)."""
         started, used = perf_counter(), process_time()
         tokens = sorted(self.tokenize(texts), key=len)
-        for first in range(0, len(tokens), batch):
-            self.embed(tokens[first : first + batch])
+        list(self._pool.map(self.embed, [tokens[first : first + batch] for first in range(0, len(tokens), batch)]))
         return perf_counter() - started, process_time() - used
 
     def embed_each(self, texts: Sequence[str]) -> tuple[list[float], float]:
@@ -159,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve orders from standard input."""
     parser = argparse.ArgumentParser(description="Time the bare ONNX runtime on texts given as JSON lines.")
     parser.add_argument("--model", type=Path, required=True, help="folder with model.onnx and tokenizer.json")
-    parser.add_argument("--threads", type=int, required=True, help="threads within one operator")
+    parser.add_argument("--threads", type=int, required=True, help="batches computed side by side")
     chosen = parser.parse_args(arguments)
     serve(Runtime(chosen.model, chosen.threads), sys.stdin, sys.stdout)
 

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import numpy as np
 
@@ -119,10 +120,8 @@ class SemanticCache:
     async def create(self, name: str, now: int, within: Transaction) -> ModelState:
         """Make a model with the server's settings, or take the one of this name as it is."""
         write = CreateModel(name, self.embedder.name, self.embedder.dimension)
-        outcome = (await self.submit([write], now, within))[0]
-        if outcome.model is None:
-            raise RuntimeError("the store answered CreateModel without a model")
-        return self.models.update(outcome.model)
+        [outcome] = await self.submit([write], now, within)
+        return self.models.update(cast(Model, outcome.model))
 
     def submit(self, writes: Sequence[Write], now: int, within: Transaction | None = None) -> Awaitable[list[Outcome]]:
         """Queue one all-or-nothing unit, at once; what is returned waits until it is durable and in effect here."""
@@ -189,8 +188,7 @@ class SemanticCache:
         """Bring index, memory and registry to where the store is after one write."""
         match write:
             case CreateModel():
-                if outcome.model is not None:
-                    self.models.update(outcome.model)
+                self.models.update(cast(Model, outcome.model))
             case Put():
                 await self._follow_put(write, outcome)
             case Configure() if outcome.model is not None:
@@ -218,7 +216,7 @@ class SemanticCache:
         state = self.models.by_id(put.model_id)
         if outcome.id is None or state is None:
             return
-        await self.index.add([VectorRecord(put.model_id, put.partition, outcome.id, put.vector)])
+        await self.index.add([VectorRecord(put.model_id, put.partition, outcome.id, put.vector, outcome.version)])
         self.exact.discard((put.model_id, put.partition, put.exact_key))
         self._changed(put.model_id)
 

@@ -35,7 +35,13 @@ def flush_all(call: Call) -> Result:
 
 
 @family.command(
-    "FLUSHDB", "[ASYNC | SYNC]", summary="Removes the entries of all models.", flags="write", categories="dangerous", complexity="O(N) with N models", deferred=True
+    "FLUSHDB",
+    "[ASYNC | SYNC]",
+    summary="Removes the entries of all models.",
+    flags="write",
+    categories="dangerous",
+    complexity="O(N) with N models",
+    deferred=True,
 )
 def flush_database(call: Call) -> Result:
     """As FLUSHALL: there is one database."""

@@ -38,7 +38,12 @@ def discard(call: Call) -> object:
 
 
 @family.command(
-    "EXEC", "", summary="Runs the queued commands in one step.", flags="noscript loading stale", writes=True, complexity="that of the commands"
+    "EXEC",
+    "",
+    summary="Runs the queued commands in one step.",
+    flags="noscript loading stale",
+    writes=True,
+    complexity="that of the commands",
 )
 def execute(call: Call) -> Result:
     """Reply: an array of the commands' replies. A command that could not be queued makes it refuse them all."""

@@ -111,9 +111,9 @@ class Embedding:
         help="What turns texts into vectors. onnx:multilingual-e5-small is the default model, built on the first start; "
         "onnx:/path/of/folder is one of your own (model.onnx, tokenizer.json, config.json).",
     )
-    embedder_threads: int = option(Integer(0, 1024), 0, mutable=False, help="Threads that compute one batch. 0: one per core.")
-    embedder_workers: int = option(
-        Integer(1, 64), 1, mutable=False, help="Batches computed side by side. More than one pays where a batch does not fill the cores."
+    embedder_workers: int = option(Integer(0, 64), 0, mutable=False, help="Batches computed side by side. 0: one per core.")
+    embedder_threads: int = option(
+        Integer(1, 1024), 1, mutable=False, help="Threads that compute one batch. More workers with one thread each get more done than the reverse."
     )
     embed_queue_limit: int = option(
         Integer(1), 4096, mutable=False, help="Texts that may wait to be embedded; clients beyond it are answered BUSY."
@@ -128,10 +128,10 @@ class Search:
     exact_memory: int = option(Memory(), 256 * MB, help="Memory for answers that are ready for the same question again. 0 keeps none.")
     top_k: int = option(Integer(1, 1000), 8, help="Most similar entries that are judged for one lookup, best first.")
     index_exact_max: int = option(
-        Integer(0), 8192, mutable=False, help="Entries of one partition up to which every vector is compared; beyond, an HNSW graph."
+        Integer(0), 4096, mutable=False, help="Entries of one partition up to which every vector is compared; beyond, an HNSW graph."
     )
     hnsw_m: int = option(Integer(2, 256), 32, mutable=False, help="HNSW: links per vector. More: better recall, more memory.")
-    hnsw_ef_construction: int = option(Integer(4, 4096), 100, mutable=False, help="HNSW: candidates looked at when a vector is added.")
+    hnsw_ef_construction: int = option(Integer(4, 4096), 200, mutable=False, help="HNSW: candidates looked at when a vector is added.")
     hnsw_ef_search: int = option(
         Integer(1, 4096), 64, mutable=False, help="HNSW: candidates looked at in a search. More: better recall, slower."
     )

@@ -179,9 +179,7 @@ class Parts:
         self.embedder = TableEmbedder()
         self.store = Store(str(folder / "mcserver.db"))
         self.index = FaissIndex(folder / "index")
-        self.cache = SemanticCache(
-            store=self.store, index=self.index, embedder=self.embedder, settings=self.settings, clock=self.clock
-        )
+        self.cache = SemanticCache(store=self.store, index=self.index, embedder=self.embedder, settings=self.settings, clock=self.clock)
         self.stopping = asyncio.Event()
         self.context = Context(
             settings=self.settings,
@@ -315,7 +313,7 @@ async def opened(parts: Parts) -> AsyncIterator[Parts]:
 async def until(condition: Callable[[], bool]) -> None:
     """Let the event loop go on until it holds."""
     async with asyncio.timeout(30):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what it asks about tells nobody
             await asyncio.sleep(0)
 
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from mcserver import connection as module
-from tests.mcserver.parts import Parts, Peer, Tcp, error_text, pack, until
+from tests.mcserver.parts import Peer, Tcp, error_text, pack, until
 
 
 @pytest.fixture
@@ -283,4 +283,3 @@ class TestEndOfTheLoop:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-

@@ -18,7 +18,10 @@ OBJECTS = st.dictionaries(TEXT, JSON, max_size=4)
 MESSAGES = st.lists(
     st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "system", "tool"]), "content": TEXT | st.none()}), max_size=4
 )
-MODES = {"system_mode": st.sampled_from(["partition", "splice", "ignore"]), "context_mode": st.sampled_from(["match", "last-turn", "splice"])}
+MODES = {
+    "system_mode": st.sampled_from(["partition", "splice", "ignore"]),
+    "context_mode": st.sampled_from(["match", "last-turn", "splice"]),
+}
 
 
 def composed(query, system=None, params=None, **settings):
@@ -29,7 +32,12 @@ def composed(query, system=None, params=None, **settings):
         return None
 
 
-@given(query=TEXT | JSON.map(json.dumps) | MESSAGES.map(json.dumps), system=st.none() | TEXT, params=st.none() | TEXT | JSON.map(json.dumps), **MODES)
+@given(
+    query=TEXT | JSON.map(json.dumps) | MESSAGES.map(json.dumps),
+    system=st.none() | TEXT,
+    params=st.none() | TEXT | JSON.map(json.dumps),
+    **MODES,
+)
 def test_a_prompt_or_a_refusal(query, system, params, system_mode, context_mode):
     found = composed(query, system, params, system_mode=system_mode, context_mode=context_mode, max_turns=2)
     if found is not None:

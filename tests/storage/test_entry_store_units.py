@@ -30,9 +30,7 @@ class TestUnits:
         assert [entry is None for entry in found] == [i == 5 for i in range(10)]
 
     @pytest.mark.parametrize(("number", "condition"), [(1, Condition.ABSENT), (9, Condition.PRESENT)])
-    async def test_a_condition_forbids_the_whole_unit(
-        self, store: EntryStore, model: Model, number: int, condition: Condition
-    ) -> None:
+    async def test_a_condition_forbids_the_whole_unit(self, store: EntryStore, model: Model, number: int, condition: Condition) -> None:
         await store.apply([put(model, 1)], 1)
         writes = [put(model, 2), put(model, number, condition=condition), put(model, 3)]
         assert await store.apply(writes, 1) == [Outcome()] * 3

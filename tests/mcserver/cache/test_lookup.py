@@ -238,7 +238,9 @@ class TestVector:
             (np.full(64, -np.inf, "<f4").tobytes(), "expected finite numbers"),
         ],
     )
-    @pytest.mark.parametrize("command", [["MC.GET", "m", "how"], ["MC.GET", "none", "how"], ["MC.SET", "m", "how", "so"], ["MC.SET", "none", "how", "so"]])
+    @pytest.mark.parametrize(
+        "command", [["MC.GET", "m", "how"], ["MC.GET", "none", "how"], ["MC.SET", "m", "how", "so"], ["MC.SET", "none", "how", "so"]]
+    )
     async def test_bad(self, stored, command, blob, reason):
         await stored.ask("MC.GET", "m", "how")
         assert reason in error_text(await stored.ask(*command, "VECTOR", blob))

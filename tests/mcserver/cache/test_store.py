@@ -82,7 +82,14 @@ class TestConditions:
 class TestTime:
     @pytest.mark.parametrize(
         ("options", "left"),
-        [(["EX", 10], 10), (["PX", 10_000], 10), (["EXAT", 1_700_000_010], 10), (["PXAT", 1_700_000_010_000], 10), (["PERSIST"], -1), ([], -1)],
+        [
+            (["EX", 10], 10),
+            (["PX", 10_000], 10),
+            (["EXAT", 1_700_000_010], 10),
+            (["PXAT", 1_700_000_010_000], 10),
+            (["PERSIST"], -1),
+            ([], -1),
+        ],
     )
     async def test_options(self, parts, options, left):
         await parts.ask("MC.SET", "m", "a", "1", *options)
@@ -112,7 +119,9 @@ class TestTime:
 
 class TestWhatGoesWithIt:
     async def test_everything(self, parts):
-        await parts.ask("MC.SET", "m", "a", "1", "META", '{ "b": 1.0, "a": "\\u00e9" }', "TAGS", 3, "y", "x", "y", "SYSTEM", "s", "PARAMS", '{"t":1}')
+        await parts.ask(
+            "MC.SET", "m", "a", "1", "META", '{ "b": 1.0, "a": "\\u00e9" }', "TAGS", 3, "y", "x", "y", "SYSTEM", "s", "PARAMS", '{"t":1}'
+        )
         found = await entry(parts)
         assert json.loads(found.pop("meta")) == {"b": 1, "a": "é"}
         assert len(found.pop("partition")) == 32
@@ -140,7 +149,10 @@ class TestRefused:
             (["m", b"\xff", "a"], "ERR invalid UTF-8 in query"),
             (["m", " ", "a"], "ERR empty query"),
             (["m", "q" * 1025, "a"], "ERR query is too long: 1025 bytes, at most 1024"),
-            (["m", "q" * 1000, "a", "SYSTEM", "s" * 20, "PARAMS", '{"a": 1}'], "ERR query, SYSTEM and PARAMS are too long: 1028 bytes together"),
+            (
+                ["m", "q" * 1000, "a", "SYSTEM", "s" * 20, "PARAMS", '{"a": 1}'],
+                "ERR query, SYSTEM and PARAMS are too long: 1028 bytes together",
+            ),
             (["m", "q", "a" * 2049], "ERR answer is too long: 2049 bytes, at most 2048"),
             (["m", "q", "a", "META", "{"], "ERR invalid JSON in META"),
             (["m", "q", "a", "META", "[]"], "ERR invalid META: expected a JSON object"),

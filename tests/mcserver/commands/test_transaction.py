@@ -201,9 +201,7 @@ class TestSeenByOthers:
     async def test_reads_wait_for_its_end(self, stored, words, after):
         await stored.ask("MC.GET", "m", "a")
         stored.store.committing = asyncio.Event()
-        running = asyncio.create_task(
-            stored.execute(["MC.DROP", "m"], ["MC.CREATE", "m", "threshold", "0.5"], ["MC.SET", "m", "a", "2"])
-        )
+        running = asyncio.create_task(stored.execute(["MC.DROP", "m"], ["MC.CREATE", "m", "threshold", "0.5"], ["MC.SET", "m", "a", "2"]))
         await stored.store.at_commit.wait()
         other = asyncio.create_task(stored.ask(*words))
         await stored.store.models()
