@@ -79,10 +79,14 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove entries by id; ids of another model, or that do not exist, are passed over."""
+    """Remove entries by id; ids of another model, or that do not exist, are passed over.
+
+    only_expired: pass over those, too, whose time is not over: someone may have prolonged it in the meantime.
+    """
 
     model_id: int
     ids: tuple[int, ...]
+    only_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

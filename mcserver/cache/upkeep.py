@@ -83,7 +83,7 @@ class Upkeep:
             for model_id, entry_id in rows:
                 models.setdefault(model_id, []).append(entry_id)
             for model_id, ids in models.items():
-                outcomes = await self._cache.submit([Delete(model_id, tuple(ids))], now)
+                outcomes = await self._cache.submit([Delete(model_id, tuple(ids), only_expired=True)], now)
                 self._statistics.expired += outcomes[0].count
             if len(rows) < SWEEP_ROWS:
                 return

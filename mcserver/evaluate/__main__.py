@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(plan: Plan, settings: Settings) -> Report:
     encoder = make_encoder(settings)
     try:
-        scorer = cosine_scorer(encoder, workers=settings.embedder_workers)
+        scorer = cosine_scorer(encoder, workers=settings.embedder_workers or os.cpu_count() or 1)
         return await evaluate(plan, settings, scorer, embedder=encoder.name, say=say)
     finally:
         encoder.close()

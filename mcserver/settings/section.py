@@ -113,7 +113,10 @@ class Embedding:
     )
     embedder_workers: int = option(Integer(0, 64), 0, mutable=False, help="Batches computed side by side. 0: one per core.")
     embedder_threads: int = option(
-        Integer(1, 1024), 1, mutable=False, help="Threads that compute one batch. More workers with one thread each get more done than the reverse."
+        Integer(1, 1024),
+        1,
+        mutable=False,
+        help="Threads that compute one batch. More workers with one thread each get more done than the reverse.",
     )
     embed_queue_limit: int = option(
         Integer(1), 4096, mutable=False, help="Texts that may wait to be embedded; clients beyond it are answered BUSY."

@@ -137,8 +137,9 @@ def _blob(vector: Vector) -> bytes:
     return vector.astype(np.dtype("<f4"), copy=False).tobytes()
 
 
-def _delete(connection: sqlite3.Connection, delete: Delete, _now: int) -> Outcome:
-    removed = [row for entry_id in delete.ids for row in _removed(connection, sql.DELETE, (delete.model_id, entry_id))]
+def _delete(connection: sqlite3.Connection, delete: Delete, now: int) -> Outcome:
+    statement, condition = (sql.DELETE_EXPIRED, (now,)) if delete.only_expired else (sql.DELETE, ())
+    removed = [row for entry_id in delete.ids for row in _removed(connection, statement, (delete.model_id, entry_id, *condition))]
     return Outcome(count=len(removed), removed=tuple(removed))
 
 

@@ -83,6 +83,7 @@ REMOVE_ID = "DELETE FROM entry WHERE id = ?"
 _REMOVED = " RETURNING id, partition, exact_key"
 _LIVE = "model_id = ?1 AND epoch = (SELECT epoch FROM model WHERE id = ?1)"
 DELETE = f"DELETE FROM entry WHERE id = ?2 AND {_LIVE}{_REMOVED}"
+DELETE_EXPIRED = f"DELETE FROM entry WHERE id = ?2 AND {_LIVE} AND expires BETWEEN 1 AND ?3{_REMOVED}"
 DELETE_EXACT = f"DELETE FROM entry WHERE {_LIVE} AND partition = ?2 AND exact_key = ?3{_REMOVED}"
 TRUNCATE_PARTITION = f"DELETE FROM entry WHERE {_LIVE} AND partition = ?2"
 # One of the tags that a Truncate names.

@@ -1,7 +1,8 @@
 """SIGKILL at random moments under a write load: nothing acknowledged is lost, nothing is half there, nothing removed comes back.
 
-Vectors are the clients' own and the embedding model a tiny one, so that a round costs little more than a start of the server. Questions are checked by their exact key and, with
-another text, by their vector: an entry without its vector, or a vector without its entry, would show.
+Vectors are the clients' own and the embedding model is a tiny one, so that a round costs little more than a start of the server. Questions
+are checked by their exact key and, with another text, by their vector: an entry without its vector, or a vector without its entry, would
+show.
 """
 
 import contextlib
@@ -85,7 +86,9 @@ class Writer:
         with client.pipeline(transaction=False) as pipe:
             for number in range(QUESTIONS):
                 pipe.execute_command("MC.GET", self.model, f"question {number}", "EXACT")
-                pipe.execute_command("MC.GET", self.model, f"another {number}", "VECTOR", vector_of(self.model, number), "THRESHOLD", 0.9999)
+                pipe.execute_command(
+                    "MC.GET", self.model, f"another {number}", "VECTOR", vector_of(self.model, number), "THRESHOLD", 0.9999
+                )
             replies = pipe.execute()
         found = dict(enumerate(replies[::2]))
         assert dict(enumerate(replies[1::2])) == found, f"{self.model}: not the same by vector as by key"

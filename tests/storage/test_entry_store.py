@@ -303,8 +303,14 @@ class TestExpiry:
         [entry] = await store.get(model.id, ids[:1])
         assert entry is not None
         assert entry.expired(300)
-        [swept] = await store.apply([Delete(model.id, (ids[0],))], 300)
-        assert swept.count == 1
+        assert entry.id == ids[0]
+
+    async def test_a_sweep_passes_over_what_was_prolonged(self, store: EntryStore, model: Model) -> None:
+        outcomes = await store.apply([put(model, 1, expires=300), put(model, 2, expires=300), put(model, 3)], 1)
+        ids = tuple(outcome.id or 0 for outcome in outcomes)
+        await store.apply([Expire(model.id, ids[0], 900)], 2)
+        [swept] = await store.apply([Delete(model.id, ids, only_expired=True)], 300)
+        assert [removed.id for removed in swept.removed] == [ids[1]]
 
 
 class TestReads:
