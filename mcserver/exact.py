@@ -13,7 +13,7 @@ from protocol.reply import bulk
 from protocol.request import pack_request
 from storage.records import Entry
 
-__all__ = ["Answer", "ExactTier"]
+__all__ = ["SEPARATOR", "Answer", "ExactTier"]
 
 Key = tuple[int, bytes, bytes]
 
@@ -24,6 +24,9 @@ ANSWER_OVERHEAD = 600
 
 REQUEST_OVERHEAD = 400
 """Bytes of a remembered command beside its words, which are kept twice."""
+
+SEPARATOR = b"\r\n*"
+"""What stands between two requests; `wires` is keyed without it."""
 
 MAX_REQUESTS = 4
 """Spellings of one question that are remembered; more would let one entry fill the tier."""
@@ -73,6 +76,14 @@ class ExactTier:
     def __len__(self) -> int:
         return len(self._answers)
 
+    def split(self, data: bytes) -> list[bytes]:
+        """What `wires` may know of received bytes that begin a request: each request without its first byte and its line end.
+
+        While the parts are found in `wires`, they are whole requests, one after the other; what follows the first unknown part may be
+        anything, also the middle of an argument.
+        """
+        return data[1:-2].split(SEPARATOR)
+
     def find(self, key: Key) -> Answer | None:
         """The answer of (model id, partition, exact key); the caller checks its time."""
         answer = self._answers.get(key)
@@ -101,7 +112,7 @@ class ExactTier:
         if size * 10 > self.budget:
             return
         self.requests[request] = answer
-        self.wires[pack_request(request)] = answer
+        self.wires[_core(request)] = answer
         answer.requests.append(request)
         answer.size += size
         self.bytes += size
@@ -165,7 +176,7 @@ class ExactTier:
     def _forget(self, answer: Answer) -> None:
         for request in answer.requests:
             del self.requests[request]
-            del self.wires[pack_request(request)]
+            del self.wires[_core(request)]
         answer.requests.clear()
 
     def _shrink(self) -> None:
@@ -176,3 +187,8 @@ class ExactTier:
 
 def _size(request: tuple[bytes, ...]) -> int:
     return REQUEST_OVERHEAD + 2 * sum(map(len, request))
+
+
+def _core(request: tuple[bytes, ...]) -> bytes:
+    """The request's bytes as `split` gives them."""
+    return pack_request(request)[1:-2]

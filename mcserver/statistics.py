@@ -136,12 +136,6 @@ class ServerStatistics:
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
 
-    def count_reply(self, size: int) -> None:
-        """One command answered by one write of `size` bytes."""
-        self.commands_processed += 1
-        self.bytes_out += size
-        self.writes += 1
-
     def command(self, name: str) -> CommandStatistics:
         """The counters of a command by its full name."""
         counters = self.commands.get(name)
