@@ -144,6 +144,7 @@ class Connection(asyncio.Protocol):
         now = int(self.client.last_active * 1000)
         hits = 0
         counted = wires[parts[0]].statistics
+        # Counted in place and once per model, as in _run_received: a call for every hit costs a third of the throughput of a pipeline.
         for part in parts:
             answer = wires.get(part)
             if answer is None or answer.expires <= now:

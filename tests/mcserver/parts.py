@@ -207,18 +207,7 @@ class Parts:
 
     async def ask(self, *words: Word) -> object:
         """The reply as a client decodes it (bytes, maps as dicts with text keys); an error as hiredis.ReplyError."""
-        sent = [to_bytes(word) for word in words]
-        try:
-            command = resolve(self.context, self.client, sent)
-            result = execute(self.context, self.client, command, sent)
-            if isinstance(result, Job):
-                await result.prepare()
-                result = result.start()
-            if isinstance(result, Awaitable):
-                result = await result
-        except Exception as error:  # noqa: BLE001 - as in the connection
-            result = wire_error(error)
-        return decode(encode(result, self.client.protocol))
+        return decode(await answered(self.context, self.client, [to_bytes(word) for word in words]))
 
     async def verdict(self, *words: Word) -> dict[str, object]:
         """The map that MC.GET gives with WITHMETA."""
@@ -308,6 +297,20 @@ async def opened(parts: Parts) -> AsyncIterator[Parts]:
     yield parts
     parts.store.down = False
     await parts.cache.close()
+
+
+async def answered(context: Context, client: Client, words: list[bytes]) -> bytes:
+    """The bytes of the reply to a command that is run without a connection."""
+    try:
+        result = execute(context, client, resolve(context, client, words), words)
+        if isinstance(result, Job):
+            await result.prepare()
+            result = result.start()
+        if isinstance(result, Awaitable):
+            result = await result
+    except Exception as error:  # noqa: BLE001 - as in the connection
+        result = wire_error(error)
+    return encode(result, client.protocol)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,7 +1,6 @@
 """Commands without TCP: words in, the bytes of the reply out, through the real table, dispatch and encoder."""
 
 import socket
-from collections.abc import Awaitable
 from pathlib import Path
 
 import hiredis
@@ -10,12 +9,11 @@ from embedding.onnx import OnnxEncoder
 from mcserver.app import make_cache
 from mcserver.commands import FAMILIES
 from mcserver.context import Client, Context
-from mcserver.dispatch import execute, resolve, wire_error
 from mcserver.settings import Settings
 from mcserver.statistics import ServerStatistics
-from mcserver.table import Job, Table
-from protocol.reply import encode
+from mcserver.table import Table
 from tests.embedding.tiny_model import TinyModel
+from tests.mcserver.parts import answered
 
 Words = str | list[bytes]
 STARTED = 1_700_000_000.0
@@ -76,18 +74,7 @@ class Wire:
 
     async def send(self, words: Words, client: Client | None = None) -> bytes:
         """The reply's bytes."""
-        client = client or self.client
-        try:
-            command = resolve(self.context, client, split(words))
-            result = execute(self.context, client, command, split(words))
-            if isinstance(result, Job):
-                await result.prepare()
-                result = result.start()
-            if isinstance(result, Awaitable):
-                result = await result
-        except Exception as error:  # noqa: BLE001 - as in the connection
-            result = wire_error(error)
-        return encode(result, client.protocol)
+        return await answered(self.context, client or self.client, split(words))
 
     async def ask(self, words: Words, client: Client | None = None) -> object:
         """The reply as a client decodes it; an error as hiredis.ReplyError."""
