@@ -9,9 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
-from socket import socket
 
 from embedding.batcher import Batcher
 from embedding.e5 import build as e5
@@ -23,8 +22,9 @@ from mcserver.cache.upkeep import Upkeep
 from mcserver.commands import FAMILIES
 from mcserver.context import Context
 from mcserver.folder import DataFolder, StartupError
-from mcserver.process import return_large_blocks
-from mcserver.server import Server, bind_sockets
+from mcserver.listener import Listener
+from mcserver.process import raise_open_files, return_large_blocks
+from mcserver.server import Server
 from mcserver.settings import Settings
 from mcserver.statistics import ServerStatistics
 from mcserver.table import Table
@@ -34,19 +34,31 @@ from storage.sqlite import SqliteStore
 
 __all__ = ["run"]
 
+OWN_FILES = 128
+"""Files that the server itself has open: store, index, model, log, listening sockets."""
+
 _log = logging.getLogger("mcserver")
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM, SIGINT or SHUTDOWN. Raises StartupError where the server cannot start."""
+    """Serve until SIGTERM, SIGINT or SHUTDOWN; SIGHUP has the certificates read again. Raises StartupError where the server cannot start."""
     return_large_blocks()
+    _allow_clients(settings)
+    settings.subscribe("maxclients", lambda: _allow_clients(settings))
     with ExitStack() as resources:
         resources.callback(DataFolder(settings.dir).release)
-        sockets = [resources.enter_context(bound) for bound in bind_sockets(settings)]
+        listener = resources.enter_context(closing(Listener(settings)))
         loop_factory = _loop_factory(settings)
         encoder = make_encoder(settings)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(_serve(settings, encoder, sockets))
+            runner.run(_serve(settings, encoder, listener))
+
+
+def _allow_clients(settings: Settings) -> None:
+    """A connection is an open file. Where the system allows fewer, clients beyond it would get no word of why they are not served."""
+    possible = raise_open_files(settings.maxclients + OWN_FILES) - OWN_FILES
+    if possible < settings.maxclients:
+        _log.warning("event=maxclients-out-of-reach maxclients=%d possible=%d hint='raise the limit of open files'", settings.maxclients, possible)
 
 
 def make_encoder(settings: Settings) -> Encoder:
@@ -87,11 +99,12 @@ def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]
     return factory
 
 
-async def _serve(settings: Settings, encoder: Encoder, sockets: list[socket]) -> None:
+async def _serve(settings: Settings, encoder: Encoder, listener: Listener) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, listener.renew)
     cache = make_cache(settings, encoder)
     context = Context(
         settings=settings,
@@ -101,13 +114,13 @@ async def _serve(settings: Settings, encoder: Encoder, sockets: list[socket]) ->
         shutdown=stopping.set,
         started=time.time(),
         run_id=secrets.token_hex(20),
-        port=sockets[0].getsockname()[1],
+        port=settings.port or settings.tls_port,
     )
     server = Server(context)
     upkeep = Upkeep(cache, settings, context.statistics)
     _subscribe(settings, cache)
     try:
-        await server.listen(sockets)
+        server.listen(listener)
         await cache.open()
         context.loading = False
         upkeep.start()

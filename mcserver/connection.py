@@ -1,23 +1,18 @@
-"""One client's connection: bytes in, commands in their order, replies in the same order.
+"""One client's connection: bytes in, replies out, within its limits.
 
-Replies that are ready go straight out. A command that takes time gets a slot; later replies queue up behind it. Reads of a pipeline run
-side by side. A write waits for the reads before it, later reads wait for it; consecutive writes prepare side by side and take
-effect in their order.
+A command that was answered before is answered again at once, from its bytes (the exact path); the order of all others is kept by Pipeline.
 """
 
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Coroutine
-from types import CoroutineType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from mcserver.context import Client, Context
-from mcserver.dispatch import execute, queues, resolve, wire_error
+from mcserver.context import Buffers, Client, Context, Replies
 from mcserver.exact import SEPARATOR
-from mcserver.table import Command, Job
+from mcserver.pipeline import Pipeline
 from protocol.errors import CommandError, ProtocolError, QueryBufferExceeded
-from protocol.reply import encode
+from protocol.reply import RESP2, encode
 from protocol.request import Limits, RequestParser
 
 if TYPE_CHECKING:
@@ -28,33 +23,21 @@ __all__ = ["Connection"]
 ASTERISK = ord("*")
 """How requests begin that are not typed by hand."""
 
-MAX_PENDING = 128
-"""Commands of one connection under way or waiting; beyond it nothing more is read from it."""
-
-MAX_PENDING_BYTES = 64 * 1024 * 1024
-"""The same for the bytes of their arguments."""
-
 MAX_COMMANDS_PER_TURN = 500
 """Commands run before other connections get their turn; at some microseconds each this is 1 or 2 ms."""
 
 JOINED_BYTES = 256 * 1024
 """Replies are sent as one piece up to this size, larger ones piece by piece: joining would copy them."""
 
+MESSAGE_OVERHEAD = 64
+"""Memory that a message in the queue of a client that does not read takes beside its bytes."""
 
-class _Slot:
-    """The place of a reply that is not ready yet."""
-
-    __slots__ = ("data", "protocol", "size", "writes")
-
-    def __init__(self, protocol: int, size: int, *, writes: bool) -> None:
-        self.data: bytes | None = None
-        self.protocol = protocol
-        self.size = size
-        self.writes = writes
+SMALL_BUFFERS = 16 * 1024
+"""Bytes held for a connection up to which they are not counted one by one (maxmemory-clients)."""
 
 
 class Connection(asyncio.Protocol):
-    """The asyncio side of a client."""
+    """The asyncio side of a client, and its Link."""
 
     def __init__(self, server: "Server", context: Context) -> None:
         self._server = server
@@ -65,22 +48,20 @@ class Connection(asyncio.Protocol):
         self._touched = context.cache.exact.touched
         self._gate = context.cache.gate
         self._parser: RequestParser = server.parser()
-        self._slots: deque[_Slot] = deque()
-        self._waiting: deque[list[bytes]] = deque()
         self._out: deque[bytes] = deque()
-        self._pending_bytes = 0
-        self._reads = 0
-        self._writes = 0
-        self._turn: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsent = 0
         self._reading = True
         self._ending = False  # nothing more is taken from the client; what it has sent is finished
         self._scheduled = False
+        self._flushing = False
         self._output_full = False
         self._lost = False
+        self._ordinary = False  # the client's commands run as those of any client: it may have any entry, and nobody watches
         self._at_rest = False  # nothing is owed, half received or about to end: a remembered command may be answered at once
         self._admitted = False
         self._farewell = b""
+        self.counted = 0  # bytes of this connection's buffers in the sum that maxmemory-clients limits
+        self.over_soft_limit: float | None = None  # since when, on the server's clock
         self.client: Client = cast(Client, None)
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
 
@@ -91,25 +72,26 @@ class Connection(asyncio.Protocol):
         refusal = self._server.admit(self)
         self._admitted = not refusal
         if refusal:
-            self.transport.write(encode(CommandError(refusal), 2))
+            self.transport.write(encode(CommandError(refusal), RESP2))
             self.transport.close()
-            self._lost = True
+            self._lost = self._ending = True
+        else:
+            self._pipeline = Pipeline(self._context, self.client, self._out, self._work)
+            self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the reads. Writes that were received go on: their client may have gone, what it said has been said."""
         self._lost = self._ending = True
-        if not self._admitted:
-            return
-        self._server.forget(self)
-        self._out.clear()
-        if self._reads:  # then nothing under way is a write
-            for task in self._tasks:
-                task.cancel()
+        if self._admitted:
+            self._pipeline.lose()
+            self._server.forget(self)
+            self._out.clear()
 
     def eof_received(self) -> bool:
-        """A client that only stopped sending still gets its replies."""
+        """A client that only stopped sending still gets its replies; TLS knows no such half, and a pause may last for long."""
         self._ending = True
-        return self.busy() or bool(self._out)
+        owed = self.busy() or bool(self._out)
+        return owed and not self.client.held and self.transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
         """The client does not read its replies: read none of its commands until it does."""
@@ -121,6 +103,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client caught up."""
         self._output_full = False
+        self.over_soft_limit = None
         self._work()
 
     def data_received(self, data: bytes) -> None:
@@ -168,18 +151,18 @@ class Connection(asyncio.Protocol):
         return b"*" + SEPARATOR.join(parts[known:]) + data[-2:]
 
     def idle_since(self) -> float | None:
-        """When the client was last active, in seconds since the epoch; None while it waits for a reply."""
-        return None if self.busy() else self.client.last_active
+        """When the client was last active, in seconds since the epoch; None while it waits for a reply, or for messages."""
+        return None if self.busy() or self.client.subscribed or self.client.monitoring else self.client.last_active
 
     def busy(self) -> bool:
         """Whether replies are still owed."""
-        return bool(self._slots or self._waiting)
+        return self._pipeline.busy
 
-    def buffered(self) -> tuple[int, int]:
-        """Bytes not yet understood, bytes not yet read by the client."""
-        return self._parser.buffered, self.transport.get_write_buffer_size() + sum(map(len, self._out))
+    def buffers(self) -> Buffers:
+        """What is held for the client."""
+        return Buffers(self._received(), self.transport.get_write_buffer_size() + self._unsent)
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """Take no more commands; close when the replies owed are sent."""
         self._ending = True
         self._work()
@@ -192,11 +175,53 @@ class Connection(asyncio.Protocol):
         """Close now."""
         self.transport.abort()
 
+    def push(self, data: bytes) -> None:
+        """Send what is no reply: at the end of this turn of the loop, with what else there is for the client by then."""
+        if self._lost:
+            return
+        self._at_rest = False
+        self._pipeline.push(data)
+        self._unsent += len(data) + MESSAGE_OVERHEAD
+        if self._output_full:
+            self._server.check_output(self)
+        elif not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def disturb(self) -> None:
+        """See how the client's commands are to run now; go on with one that was held."""
+        self._at_rest = False
+        self._look()
+        if self._pipeline.busy and not self.client.held:
+            self._loop.call_soon(self._resume)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._work()
+
+    def _resume(self) -> None:
+        self._pipeline.resume()
+        self._work()
+
     def _work(self) -> None:
         """Run what has been received, as far as order, limits and fairness allow, and send what is ready."""
+        self._look()
         self._run_received()
         self._send()
         self._at_rest = self._reading and self._plain() and self._parser.idle and not (self._out or self._closing())
+
+    def _look(self) -> None:
+        """Whether the client's lookups may be answered before anything else is asked."""
+        client = self.client
+        self._ordinary = (
+            client.transaction is None
+            and client.authenticated
+            and client.user.unrestricted
+            and client.replies is Replies.ON
+            and not client.no_touch
+            and not (client.protocol == RESP2 and client.subscribed)
+            and not self._context.watches(client)
+        )
 
     def _run_received(self) -> None:
         """The exact path is inside this loop: for a repeated command no call, no parsing, no look at the store."""
@@ -232,7 +257,9 @@ class Connection(asyncio.Protocol):
                         counted = answer.statistics
                     hits += 1
                     continue
-            self._receive(words)
+            self._pipeline.receive(words)
+            self._parser.authenticated = self._trusted()
+            self._look()
             plain = self._plain()
             stopped = self._full() or self._closing()
         self._statistics.commands_processed += count
@@ -248,146 +275,15 @@ class Connection(asyncio.Protocol):
 
     def _plain(self) -> bool:
         """Whether a reply may go out at once and the client may have any entry."""
-        client = self.client
-        return not (self._slots or self._waiting) and client.transaction is None and client.authenticated and not self._gate.closed
+        return self._ordinary and not (self._pipeline.busy or self._gate.closed)
+
+    def _trusted(self) -> bool:
+        """Whether the client may send what is large."""
+        return self.client.authenticated or self._context.access.default.open
 
     def _closing(self) -> bool:
         """Whether no further command of the client is run."""
         return self._ending or self.client.closing
-
-    def _receive(self, words: list[bytes]) -> None:
-        if self._waiting or not self._run(words):
-            self._waiting.append(words)
-            self._pending_bytes += sum(map(len, words))
-
-    def _run(self, words: list[bytes]) -> bool:
-        """Begin a command; False if it has to wait for what is under way."""
-        client = self.client
-        try:
-            command = resolve(self._context, client, words)
-        except CommandError as error:
-            self._reject(words, error)
-            return True
-        at_once = queues(client, command)
-        if (self._reads if command.writes else self._writes) and not at_once:
-            return False
-        if self._lost and "readonly" in command.flags and not at_once:
-            return True  # nobody waits for what it would find
-        begun = self._context.cache.timer()
-        try:
-            result = execute(self._context, client, command, words)
-        except Exception as error:  # noqa: BLE001 - the one place beside dispatch where everything becomes a reply
-            result = wire_error(error, command.name)
-        if isinstance(result, Job):
-            self._spawn(command, words, self._carry_out(result, writes=command.writes))
-        elif isinstance(result, CoroutineType):
-            self._spawn(command, words, result)
-        else:
-            self._reply(self._finished(command, begun, result, client.protocol))
-            self._parser.authenticated = client.authenticated
-        return True
-
-    def _reject(self, words: list[bytes], error: CommandError) -> None:
-        """An error before the command could run; inside MULTI it spoils the transaction."""
-        if words[0].lower() in {b"post", b"host:"}:  # as Redis: a browser tricked into speaking to us
-            self.transport.abort()
-            return
-        if self.client.transaction is not None:
-            self.client.transaction_failed = True
-        command = self._context.commands.locate(words)
-        if command is not None:
-            self._statistics.command(command.name).rejected += 1
-        self._statistics.errors[error.code] += 1
-        self._reply(encode(error, self.client.protocol))
-
-    def _spawn(self, command: Command, words: list[bytes], work: Coroutine[Any, Any, object]) -> None:
-        slot = _Slot(self.client.protocol, sum(map(len, words)), writes=command.writes)
-        self._slots.append(slot)
-        self._pending_bytes += slot.size
-        if slot.writes:
-            self._writes += 1
-        else:
-            self._reads += 1
-        task = self._loop.create_task(self._fill(slot, command, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _carry_out(self, job: Job, *, writes: bool) -> object:
-        if not writes:
-            await job.prepare()
-            return await job.start()
-        before, mine = self._turn, self._loop.create_future()
-        self._turn = mine
-        try:
-            try:
-                await job.prepare()
-            finally:  # the order of later writes holds even where this one could not be prepared
-                if before is not None:
-                    await before
-            await self._gate.opened()
-            serial, started = job.serial, job.start()
-            if serial:
-                return await started
-        finally:
-            mine.set_result(None)
-        return await started
-
-    async def _fill(self, slot: _Slot, command: Command, work: Coroutine[Any, Any, object]) -> None:
-        begun = self._context.cache.timer()
-        result: object
-        try:
-            result = await work
-        except Exception as error:  # noqa: BLE001 - as in _run
-            result = wire_error(error, command.name)
-        except asyncio.CancelledError:
-            if not self._lost:
-                raise
-            result = None
-        finally:
-            if slot.writes:
-                self._writes -= 1
-            else:
-                self._reads -= 1
-        slot.data = self._finished(command, begun, result, slot.protocol)
-        self._deliver()
-
-    def _deliver(self) -> None:
-        """Send the replies that are ready and in order, then go on with what waited for them."""
-        slots = self._slots
-        while slots and (data := slots[0].data) is not None:
-            self._pending_bytes -= slots.popleft().size
-            self._out.append(data)
-        self._run_waiting()
-        self._work()
-
-    def _run_waiting(self) -> None:
-        """Begin the commands that waited, until one has to wait again."""
-        while self._waiting and self._run(self._waiting[0]):
-            self._pending_bytes -= sum(map(len, self._waiting.popleft()))
-            if self.client.closing:  # QUIT: what was sent after it is not run
-                self._waiting.clear()
-
-    def _finished(self, command: Command, begun: float, result: object, protocol: int) -> bytes:
-        """Count a command that has ended; its reply's bytes."""
-        try:
-            data = encode(result, protocol)
-        except Exception as error:  # noqa: BLE001 - a value that is no reply
-            result = wire_error(error, command.name)
-            data = encode(result, protocol)
-        counters = self._statistics.command(command.name)
-        counters.record(int((self._context.cache.timer() - begun) * 1_000_000))
-        if isinstance(result, CommandError):
-            counters.failed += 1
-            self._statistics.errors[result.code] += 1
-        return data
-
-    def _reply(self, data: bytes) -> None:
-        if self._slots:
-            slot = _Slot(self.client.protocol, 0, writes=False)
-            slot.data = data
-            self._slots.append(slot)
-        else:
-            self._out.append(data)
 
     def _break(self, error: ProtocolError) -> None:
         """The peer does not speak the protocol: say so after the replies owed, and close. As Redis, not to one that sends too much."""
@@ -406,6 +302,7 @@ class Connection(asyncio.Protocol):
         if self._lost:
             out.clear()
         elif self._output_full:
+            self._unsent = sum(map(len, out)) + MESSAGE_OVERHEAD * len(out)
             self._server.check_output(self)
         elif out:
             self._write_out()
@@ -413,6 +310,8 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         else:
             self._throttle()
+        if self.counted or self._received() + self._unsent > SMALL_BUFFERS:
+            self._server.count_buffers(self)
 
     def _write_out(self) -> None:
         """What the client cannot take yet stays here, where it may be one answer many times, and not a copy of each in the transport."""
@@ -421,15 +320,20 @@ class Connection(asyncio.Protocol):
         if size <= JOINED_BYTES:
             self.transport.write(b"".join(out) if len(out) > 1 else out[0])
             out.clear()
+            self._unsent = 0
         else:
             while out and not self._output_full:
                 self.transport.write(out.popleft())
-        self._statistics.bytes_out += size - sum(map(len, out))
+            self._unsent = sum(map(len, out))
+        self._statistics.bytes_out += size - self._unsent
         self._statistics.writes += 1
 
+    def _received(self) -> int:
+        """Bytes of requests that are not complete, not begun, under way, or kept for EXEC."""
+        return self._parser.buffered + self._pipeline.pending_bytes + self.client.transaction_bytes
+
     def _full(self) -> bool:
-        pending = len(self._slots) + len(self._waiting)
-        return pending >= MAX_PENDING or self._pending_bytes >= MAX_PENDING_BYTES or self._output_full
+        return self._pipeline.full or self._output_full
 
     def _throttle(self) -> None:
         """Read from the socket only while what is read can also be worked on."""

@@ -2,19 +2,36 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from mcserver.access import Access, User
 from mcserver.cache import SemanticCache
+from mcserver.channels import Channels
+from mcserver.latency import LatencyMonitor
+from mcserver.monitors import Monitors
+from mcserver.notifications import Notifications
+from mcserver.pause import Pause
 from mcserver.process import resident_bytes
+from mcserver.saving import Saving
 from mcserver.settings import Settings
+from mcserver.slowlog import Slowlog
 from mcserver.statistics import ServerStatistics
 from mcserver.table import Command, Job, Table
+from mcserver.tracking import Tracking, TrackingTable
 from protocol.arguments import Arguments
+from protocol.reply import encode
 
 if TYPE_CHECKING:
     from storage.seams import Transaction
 
-__all__ = ["Call", "Client", "Context", "Queued", "Result"]
+__all__ = ["Buffers", "Call", "Client", "Context", "Link", "Queued", "Replies", "Result"]
+
+EXACT_MICROSECONDS = 1000
+"""No answer from memory takes longer: only a slow log that asks for less has to look at them."""
+
+WORD_OVERHEAD = 48
+"""Memory of a word that is kept, beside its bytes."""
 
 Result = object | Awaitable[object] | Job
 
@@ -27,9 +44,49 @@ class Queued:
     words: list[bytes]
 
 
+class Buffers(NamedTuple):
+    """Bytes held for a connection: received and not yet run, sent and not yet read by the client; and the most of one reply lately."""
+
+    received: int
+    unread: int
+
+
+class Link(Protocol):
+    """What a client's commands, and those of others, may do to its connection."""
+
+    def close(self) -> None:
+        """Take no more commands; close when the replies owed are sent."""
+
+    def abort(self) -> None:
+        """Close now, whatever is owed."""
+
+    def push(self, data: bytes) -> None:
+        """Send encoded bytes that are no reply, after the replies to the commands received before."""
+
+    def buffers(self) -> Buffers:
+        """What is held for the connection."""
+
+    def disturb(self) -> None:
+        """Something changed that decides how the client's commands run (its user, a monitor, a pause): look at it again."""
+
+
+class Replies(Enum):
+    """What CLIENT REPLY says: whether the client wants replies."""
+
+    ON = "on"
+    OFF = "off"
+    SKIP = "skip"
+    """None to the next command."""
+    SKIPPING = "skipping"
+    """None to this one."""
+
+
 @dataclass(slots=True, eq=False)
 class Client:
-    """A connected client as CLIENT LIST shows it. Times are seconds since the epoch."""
+    """A connected client as CLIENT LIST shows it. Times are seconds since the epoch.
+
+    watched: the state of each watched model at WATCH. held: waits for the end of a CLIENT PAUSE. unix: came over a unix socket.
+    """
 
     id: int
     address: str
@@ -37,28 +94,69 @@ class Client:
     fd: int
     created: float
     last_active: float
+    user: User
     authenticated: bool
-    close: Callable[[], None]
-    buffered: Callable[[], tuple[int, int]]
+    link: Link
+    unix: bool = False
     protocol: int = 2
     name: str = ""
-    user: str = "default"
     library_name: str = ""
     library_version: str = ""
     last_command: str = "NULL"
     transaction: list[Queued] | None = None
     transaction_failed: bool = False
+    transaction_bytes: int = 0
+    watched: dict[str, object] = field(default_factory=dict)
+    channels: dict[bytes, None] = field(default_factory=dict)
+    patterns: dict[bytes, None] = field(default_factory=dict)
+    shard_channels: dict[bytes, None] = field(default_factory=dict)
+    tracking: Tracking | None = None
+    monitoring: bool = False
+    replies: Replies = Replies.ON
+    no_evict: bool = False
+    no_touch: bool = False
+    held: bool = False
     closing: bool = False
 
+    @property
+    def subscriptions(self) -> int:
+        """Channels and patterns subscribed to, without those of shards, as SUBSCRIBE counts them."""
+        return len(self.channels) + len(self.patterns)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the client is one of publish/subscribe."""
+        return bool(self.channels or self.patterns or self.shard_channels)
+
     def leave_transaction(self) -> None:
-        """Forget what MULTI began."""
+        """Forget what MULTI and WATCH began."""
         self.transaction = None
         self.transaction_failed = False
+        self.transaction_bytes = 0
+        self.watched.clear()
+
+    def queue(self, command: Command, words: list[bytes]) -> None:
+        """Keep a command for EXEC."""
+        assert self.transaction is not None, "MULTI comes first"
+        self.transaction.append(Queued(command, words))
+        self.transaction_bytes += sum(map(len, words)) + WORD_OVERHEAD * len(words)
+
+    @property
+    def redirection(self) -> int:
+        """The client that is told of changes in this one's stead (CLIENT TRACKING), 0 where none is, -1 where this one does not ask."""
+        return -1 if self.tracking is None else self.tracking.redirect
+
+    def push(self, value: object) -> None:
+        """Send a value that is no reply: a message, a line of MONITOR."""
+        self.link.push(encode(value, self.protocol))
 
 
 @dataclass(slots=True)
 class Context:
-    """The running server, as its commands see it. `loading` is true until store and index are open."""
+    """The running server, as its commands see it. `loading` is true until store and index are open.
+
+    clients: by id. holding: those whose connections hold much in their buffers, so that sums need not ask every connection.
+    """
 
     settings: Settings
     cache: SemanticCache
@@ -71,6 +169,55 @@ class Context:
     loading: bool = True
     memory_at_start: int = field(default_factory=resident_bytes)
     clients: dict[int, Client] = field(default_factory=dict)
+    holding: dict[int, Client] = field(default_factory=dict)
+    access: Access = field(init=False)
+    monitors: Monitors = field(init=False)
+    pause: Pause = field(init=False)
+    channels: Channels = field(init=False)
+    notifications: Notifications = field(init=False)
+    tracking: TrackingTable = field(init=False)
+    slowlog: Slowlog = field(init=False)
+    latency: LatencyMonitor = field(init=False)
+    saving: Saving = field(init=False)
+    replication_id: str = field(init=False)
+    cron_paused: bool = False
+
+    def __post_init__(self) -> None:
+        self.access = Access(self.settings, self.commands, self.statistics, self.cache.clock)
+        self.settings.subscribe("slowlog-log-slower-than", self.disturb)
+        self.monitors = Monitors()
+        self.pause = Pause(self.cache.clock)
+        self.channels = Channels()
+        self.notifications = Notifications(self.settings, self.cache.changes, self.channels)
+        self.tracking = TrackingTable(self.settings, self.cache.changes, self.clients)
+        self.slowlog = Slowlog(self.settings)
+        self.latency = LatencyMonitor(self.settings)
+        self.cache.observe = lambda event, seconds: self.latency.note(event, int(seconds * 1000), self.cache.now())
+        self.saving = Saving(self.cache.store.sync, self.cache.clock, started=self.started)
+        self.replication_id = self.run_id
+        self.settings.subscribe("latency-tracking", self._track_latency)
+        self._track_latency()
+
+    def watches(self, client: Client) -> bool:
+        """Whether somebody wants to know of every command, or has commands wait, so that none may be answered from memory alone."""
+        return bool(self.monitors) or self.pause.active or 0 <= self.settings.slowlog_log_slower_than < EXACT_MICROSECONDS
+
+    def forget(self, client: Client) -> None:
+        """The client has gone."""
+        self.clients.pop(client.id, None)
+        self.holding.pop(client.id, None)
+        self.monitors.remove(client)
+        self.pause.forget(client)
+        self.channels.forget(client)
+        self.tracking.disable(client)
+
+    def _track_latency(self) -> None:
+        self.statistics.track(self.settings.latency_tracking)
+
+    def disturb(self) -> None:
+        """Have every connection look again at how its commands run: see Link.disturb."""
+        for client in self.clients.values():
+            client.link.disturb()
 
 
 @dataclass(slots=True)
@@ -93,3 +240,8 @@ class Call:
     def cache(self) -> SemanticCache:
         """The semantic cache."""
         return self.context.cache
+
+    def answers_seen(self) -> tuple[int, int]:
+        """How many answers of models that the client may know of are in memory, and their bytes."""
+        exact, user = self.cache.exact, self.client.user
+        return (len(exact), exact.bytes) if user.sees_all else exact.share(state.id for state in self.cache.models.seen(user))

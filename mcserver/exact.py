@@ -6,6 +6,7 @@ one budget in bytes, least recently used first out.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mcserver.statistics import ModelStatistics
@@ -75,6 +76,11 @@ class ExactTier:
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    def share(self, model_ids: Iterable[int]) -> tuple[int, int]:
+        """How many answers of these models are kept, and their bytes."""
+        keys = [key for model_id in model_ids for key in self._models.get(model_id, {}).values()]
+        return len(keys), sum(self._answers[key].size for key in keys)
 
     def split(self, data: bytes) -> list[bytes]:
         """What `wires` may know of received bytes that begin a request: each request without its first byte and its line end.

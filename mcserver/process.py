@@ -7,7 +7,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ProcessorTime", "peak_bytes", "processor_time", "resident_bytes", "return_large_blocks", "system_bytes"]
+__all__ = [
+    "ProcessorTime",
+    "allocator_report",
+    "peak_bytes",
+    "processor_time",
+    "release_free_memory",
+    "resident_bytes",
+    "return_large_blocks",
+    "system_bytes",
+]
 
 _STATM = Path("/proc/self/statm")
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -26,6 +35,12 @@ class ProcessorTime:
 
     system: float
     user: float
+
+
+class _MallocInfo(ctypes.Structure):
+    """glibc: struct mallinfo2, malloc.h."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
 
 
 def resident_bytes() -> int:
@@ -51,6 +66,42 @@ def processor_time(who: int = resource.RUSAGE_SELF) -> ProcessorTime:
     """Of the process, its ended children (RUSAGE_CHILDREN) or the calling thread (RUSAGE_THREAD, on Linux)."""
     usage = resource.getrusage(who)
     return ProcessorTime(system=usage.ru_stime, user=usage.ru_utime)
+
+
+def release_free_memory() -> bool:
+    """Make the C library give what it holds free back to the system; whether it can. Blocking, without the interpreter's lock.
+
+    Python's garbage collector is left alone: a walk through every object would stop all clients, and there is little for it to find.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is None:
+        return False
+    trim(0)
+    return True
+
+
+def allocator_report() -> str:
+    """What the allocators hold, in lines for people: Python's objects, and the C library's blocks where it tells (glibc 2.33)."""
+    lines = [f"python blocks: {sys.getallocatedblocks()}"]
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo is not None:
+        mallinfo.restype = _MallocInfo
+        found = mallinfo()
+        lines += [
+            f"malloc arenas: {found.arena} bytes, of which in use: {found.uordblks}, free: {found.fordblks}",
+            f"malloc mapped blocks: {found.hblks}, together {found.hblkhd} bytes",
+            f"malloc could give back at once: {found.keepcost} bytes",
+        ]
+    return "".join(f"{line}\n" for line in [*lines, f"resident: {resident_bytes()} bytes, at most so far: {peak_bytes()}"])
+
+
+def raise_open_files(wanted: int) -> int:
+    """Let the process have so many files and sockets open, as far as the system allows; how many it may have now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def return_large_blocks() -> bool:

@@ -4,28 +4,29 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Sequence
-from ipaddress import ip_address
 
-from mcserver.connection import Connection
+from mcserver.connection import SMALL_BUFFERS, Connection
 from mcserver.context import Client, Context
-from mcserver.folder import StartupError
-from mcserver.settings import Settings
+from mcserver.endpoint import ends
+from mcserver.heartbeat import beat
+from mcserver.listener import Listener
 from mcserver.statistics import ModelStatistics
 from protocol.request import Limits, RequestParser
 
-__all__ = ["Server", "bind_sockets"]
+__all__ = ["Server"]
 
 CRON_SECONDS = 1.0
 OUTPUT_BUFFER = 256 * 1024
 """Unread replies of a client from which none of its further commands is read."""
+
+OUTPUT_BUFFER_UNAUTHENTICATED = 1024
+"""Unread replies of a client that has not logged in, past which it is cut off."""
 
 DENIED = (
     "DENIED mcserver is running in protected mode because protected mode is enabled and no password is set for the default user. "
     "In this mode connections are only accepted from the loopback interface. Set a password with requirepass, or listen to loopback only."
 )
 
-_UNKNOWN = ("0.0.0.0", 0)  # noqa: S104 - what Redis shows for a client that was gone before it could be asked
 _log = logging.getLogger("mcserver")
 
 
@@ -37,32 +38,30 @@ class Server:
         self._settings = context.settings
         self._connections: dict[int, Connection] = {}
         self._forgot = asyncio.Event()
-        self._servers: list[asyncio.Server] = []
+        self._listener: Listener | None = None
         self._last_id = 0
-        self._cron: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._buffered = 0
         self._limits = self._read_limits()
+        self._settings.subscribe("maxmemory-clients", self._evict)
         for name in ("proto-max-bulk-len", "client-query-buffer-limit"):
             self._settings.subscribe(name, self._refresh_limits)
 
-    async def listen(self, sockets: Sequence[socket.socket]) -> None:
-        """Begin to serve on these sockets. Raises StartupError."""
-        loop = asyncio.get_running_loop()
-        for bound in sockets:
-            try:
-                listening = await loop.create_server(self._connect, sock=bound, backlog=self._settings.tcp_backlog)
-            except OSError as error:  # another process was bound to the port too, and was the first to listen
-                raise StartupError(f"cannot listen on {_address(bound.getsockname())}: {_reason(error)}") from None
-            self._servers.append(listening)
-        self._cron = asyncio.create_task(self._run_cron())
+    def listen(self, listener: Listener) -> None:
+        """Begin to serve the clients that come in there. Raises StartupError."""
+        listener.start(self._connect)
+        self._listener = listener
+        self._tasks = [asyncio.create_task(self._run_cron()), asyncio.create_task(beat(self._context.latency, self._context.cache))]
 
     async def close(self) -> None:
         """Shut down: stop listening, ask the connections to finish, wait with a deadline, cut off the rest and say how many."""
-        if self._cron is not None:
-            self._cron.cancel()
-        for server in self._servers:
-            server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        self._context.pause.end()
         for connection in list(self._connections.values()):
-            connection.finish()
+            connection.close()
         try:
             await asyncio.wait_for(self._all_gone(), self._settings.shutdown_timeout)
         except TimeoutError:
@@ -73,16 +72,16 @@ class Server:
 
     def parser(self) -> RequestParser:
         """A parser with the limits in force."""
-        return RequestParser(self._limits, authenticated=not self._settings.requirepass)
+        return RequestParser(self._limits, authenticated=self._context.access.default.open)
 
     def admit(self, connection: Connection) -> str:
         """Make the connection a client; a refusal's text where it may not be one."""
         self._context.statistics.connections_received += 1
-        peer, local = (connection.transport.get_extra_info(name) or _UNKNOWN for name in ("peername", "sockname"))
+        peer = ends(connection.transport)
         refusal = ""
         if len(self._connections) >= self._settings.maxclients:
             refusal = "max number of clients reached"
-        elif not self._allowed(peer):
+        elif not peer.here and self._protected():
             refusal = DENIED
         if refusal:
             self._context.statistics.connections_rejected += 1
@@ -91,17 +90,19 @@ class Server:
         now, sock = self._context.cache.clock(), connection.socket
         connection.client = Client(
             id=self._last_id,
-            address=_address(peer),
-            local_address=_address(local),
+            address=peer.remote,
+            local_address=peer.local,
+            unix=peer.unix,
             fd=sock.fileno(),
             created=now,
             last_active=now,
-            authenticated=not self._settings.requirepass,
-            close=connection.finish,
-            buffered=connection.buffered,
+            user=self._context.access.default,
+            authenticated=self._context.access.default.open,
+            link=connection,
         )
         connection.transport.set_write_buffer_limits(high=OUTPUT_BUFFER)
-        _keep_alive(sock, self._settings.tcp_keepalive)
+        if not peer.unix:
+            _keep_alive(sock, self._settings.tcp_keepalive)
         self._connections[self._last_id] = connection
         self._context.clients[self._last_id] = connection.client
         return ""
@@ -110,14 +111,59 @@ class Server:
         """The connection is gone."""
         self._connections.pop(connection.client.id, None)
         self._forgot.set()
-        self._context.clients.pop(connection.client.id, None)
+        self._buffered -= connection.counted
+        connection.counted = 0
+        self._context.forget(connection.client)
 
     def check_output(self, connection: Connection) -> None:
-        """Cut off a client whose unread replies passed the hard limit."""
-        hard = self._settings.client_output_buffer_limit.normal.hard
-        if hard and connection.buffered()[1] > hard:
+        """Cut off a client whose unread replies passed the hard limit, or were over the soft one for too long."""
+        client, unread = connection.client, connection.buffers().unread
+        limits = self._settings.client_output_buffer_limit
+        # A monitor is sent things unasked, as a subscriber is; that it reads nothing must not cost the memory that others need.
+        limit = limits.pubsub if client.subscribed or client.monitoring else limits.normal
+        if unread <= limit.soft or not limit.soft:
+            connection.over_soft_limit = None
+        elif connection.over_soft_limit is None:
+            connection.over_soft_limit = self._context.cache.timer()
+        since = connection.over_soft_limit
+        outstayed = since is not None and self._context.cache.timer() - since >= limit.seconds
+        stranger = not (client.authenticated or self._context.access.default.open)
+        if (limit.hard and unread > limit.hard) or outstayed or (stranger and unread > OUTPUT_BUFFER_UNAUTHENTICATED):
             self._context.statistics.output_limit_disconnections += 1
+            _log.warning("event=client-cut reason=output-buffer client=%d address=%s unread=%d", client.id, client.address, unread)
             connection.abort()
+
+    def count_buffers(self, connection: Connection) -> None:
+        """Keep the sum of the connections' buffers, and within maxmemory-clients. A MULTI without end is cut off."""
+        if connection.client.transaction_bytes > self._settings.client_query_buffer_limit:
+            self._context.statistics.query_limit_disconnections += 1
+            connection.abort()
+        size = sum(connection.buffers())
+        counted = size if size > SMALL_BUFFERS else 0
+        self._buffered += counted - connection.counted
+        connection.counted = counted
+        if counted:
+            self._context.holding[connection.client.id] = connection.client
+        else:
+            self._context.holding.pop(connection.client.id, None)
+        self._evict()
+
+    def _evict(self) -> None:
+        """Cut off the clients that hold the most, until the rest is within maxmemory-clients."""
+        limit = self._settings.maxmemory_clients
+        if not limit or self._buffered <= limit:
+            return
+        found = [self._connections[number] for number in self._context.holding if number in self._connections]
+        largest = sorted(found, key=lambda connection: connection.counted, reverse=True)
+        for connection in largest:
+            if self._buffered <= limit or not connection.counted:
+                return
+            if not connection.client.no_evict:
+                self._context.statistics.evicted_clients += 1
+                _log.warning("event=client-cut reason=maxmemory-clients client=%d bytes=%d", connection.client.id, connection.counted)
+                self._buffered -= connection.counted
+                connection.counted = 0
+                connection.abort()
 
     def count_exact(self, statistics: ModelStatistics, hits: int, begun: float) -> float:
         """Count lookups of one model that the exact path answered since `begun` on the timer; the time now."""
@@ -136,17 +182,20 @@ class Server:
     def _connect(self) -> Connection:
         return Connection(self, self._context)
 
-    def _allowed(self, peer: Sequence[object]) -> bool:
-        """Protected mode: without a password only clients of this machine."""
-        if not self._settings.protected_mode or self._settings.requirepass:
-            return True
-        return ip_address(str(peer[0]).partition("%")[0]).is_loopback
+    def _protected(self) -> bool:
+        """Protected mode: while no password is asked for, only clients of this machine are served."""
+        return self._settings.protected_mode and self._context.access.default.nopass
 
     async def _run_cron(self) -> None:
         while True:
             await asyncio.sleep(CRON_SECONDS)
+            if self._context.cron_paused:
+                continue
             self._context.statistics.sample(time.monotonic())
             self._close_idle(self._context.cache.clock())
+            for connection in list(self._connections.values()):
+                if connection.over_soft_limit is not None:
+                    self.check_output(connection)
 
     def _close_idle(self, now: float) -> None:
         timeout = self._settings.timeout
@@ -155,7 +204,7 @@ class Server:
         for connection in list(self._connections.values()):
             since = connection.idle_since()
             if since is not None and now - since > timeout:
-                connection.finish()
+                connection.close()
 
     def _read_limits(self) -> Limits:
         return Limits(bulk=self._settings.proto_max_bulk_len, query_buffer=self._settings.client_query_buffer_limit)
@@ -164,39 +213,6 @@ class Server:
         self._limits = self._read_limits()
         for connection in self._connections.values():
             connection.limit(self._limits)
-
-
-def bind_sockets(settings: Settings) -> list[socket.socket]:
-    """A socket for every address of `bind`, all on one port. Raises StartupError with one line."""
-    sockets: list[socket.socket] = []
-    port = settings.port
-    for address in settings.bind:
-        try:
-            sockets.append(_bind(address.removeprefix("-"), port))
-        except OSError as error:
-            if address.startswith("-"):
-                continue
-            raise StartupError(f"cannot listen on {address} port {port}: {_reason(error)}") from None
-        port = sockets[0].getsockname()[1]  # with port 0 the other addresses take the one that the first was given
-    if not sockets:
-        raise StartupError(f"none of the addresses of bind can be listened on: {' '.join(settings.bind)}")
-    return sockets
-
-
-def _bind(address: str, port: int) -> socket.socket:
-    everywhere = {"*": "0.0.0.0", "::*": "::"}  # noqa: S104 - as Redis: only where the operator asks for it
-    host = everywhere.get(address, address)
-    family, _, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind(target)
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:
@@ -208,12 +224,3 @@ def _keep_alive(sock: socket.socket, seconds: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 3))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _address(name: Sequence[object]) -> str:
-    host, port = name[0], name[1]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"

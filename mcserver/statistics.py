@@ -1,8 +1,10 @@
 """What the server counts. Plain integers, changed on the event loop only."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 __all__ = ["CommandStatistics", "Latency", "ModelStatistics", "ServerStatistics"]
 
@@ -10,6 +12,9 @@ _SUB_BUCKETS = 8
 """Buckets per doubling: a percentile is at most an eighth too high."""
 
 _BUCKETS = 32 * _SUB_BUCKETS
+
+_HIGHEST = 34
+"""The power of two that the last bucket reaches to: as microseconds almost five hours."""
 
 
 class Latency:
@@ -26,18 +31,23 @@ class Latency:
         self.counts[_bucket(microseconds)] += times
         self.total += times
 
+    def add(self, other: "Latency") -> None:
+        """Count here what was counted there."""
+        self.counts = [own + its for own, its in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
     def percentiles(self, shares: Sequence[float]) -> list[int]:
-        """Microseconds under which these shares of the events (0 to 1, ascending) stayed; zeros where nothing was recorded."""
-        found: list[int] = []
-        seen = 0
-        wanted = iter(shares)
-        share = next(wanted, None)
-        for bucket, count in enumerate(self.counts):
-            seen += count
-            while share is not None and seen and seen >= share * self.total:
-                found.append(_upper_bound(bucket))
-                share = next(wanted, None)
-        return found or [0] * len(shares)
+        """Microseconds under which these shares of the events (0 to 1, in any order) stayed; zeros where nothing was recorded."""
+        if not self.total:
+            return [0] * len(shares)
+        seen = list(accumulate(self.counts))
+        return [_upper_bound(bisect_left(seen, max(1, share * self.total))) for share in shares]
+
+    def doublings(self) -> dict[int, int]:
+        """How many events took less than 1, 2, 4, 8, ... microseconds; bounds that add none are left out."""
+        steps = [sum(self.counts[low:high]) for low, high in pairwise([0, *_DOUBLINGS.values()])]
+        reached = accumulate(steps)
+        return {bound: count for bound, step, count in zip(_DOUBLINGS, steps, reached, strict=True) if step}
 
 
 def _bucket(microseconds: int) -> int:
@@ -54,6 +64,10 @@ def _upper_bound(bucket: int) -> int:
     return ((_SUB_BUCKETS + step + 1) << (shift - 1)) - 1
 
 
+_DOUBLINGS = {1 << power: _bucket((1 << power) - 1) + 1 for power in range(_HIGHEST + 1)}
+"""Powers of two, with the number of buckets below each. The last one has all that is longer, too."""
+
+
 @dataclass(slots=True)
 class ModelStatistics:
     """Of one model, since the start or CONFIG RESETSTAT. `misses` counts by the verdict's reason."""
@@ -66,6 +80,16 @@ class ModelStatistics:
     cost_saved: float = 0.0
     latency: Latency = field(default_factory=Latency)
 
+    def add(self, other: "ModelStatistics") -> None:
+        """Count here what was counted there."""
+        self.exact += other.exact
+        self.semantic += other.semantic
+        self.sets += other.sets
+        self.misses.update(other.misses)
+        self.tokens_saved += other.tokens_saved
+        self.cost_saved += other.cost_saved
+        self.latency.add(other.latency)
+
     def reset(self) -> None:
         """Back to zero, in place: answers in memory point here."""
         fresh = ModelStatistics()
@@ -75,8 +99,9 @@ class ModelStatistics:
 
 @dataclass(slots=True)
 class CommandStatistics:
-    """Of one command: as INFO commandstats has them."""
+    """Of one command: as INFO commandstats has them. `tracked` says whether the time of single calls is kept (latency-tracking)."""
 
+    tracked: bool = True
     calls: int = 0
     microseconds: int = 0
     rejected: int = 0
@@ -87,7 +112,8 @@ class CommandStatistics:
         """Count calls that took this long together."""
         self.calls += calls
         self.microseconds += microseconds
-        self.latency.record(microseconds // calls, calls)
+        if self.tracked:
+            self.latency.record(microseconds // calls, calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +137,10 @@ class Rates:
 
 @dataclass(slots=True)
 class ServerStatistics:
-    """Of the whole server."""
+    """Of the whole server. `denials` counts what users might not do by its reason: auth, command, key, channel."""
 
     connections_received: int = 0
     connections_rejected: int = 0
-    authentication_failures: int = 0
     commands_processed: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -124,15 +149,24 @@ class ServerStatistics:
     expired: int = 0
     touches_dropped: int = 0
     output_limit_disconnections: int = 0
+    evicted_clients: int = 0
     query_limit_disconnections: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    denials: Counter[str] = field(default_factory=Counter)
     commands: dict[str, CommandStatistics] = field(default_factory=dict)
     rates: Rates = Rates()
     sampled: Sample | None = None
+    tracked: bool = True
+
+    def track(self, tracked: bool) -> None:
+        """Keep the times of single calls from now on, or no longer (latency-tracking); what was kept stays."""
+        self.tracked = tracked
+        for counters in self.commands.values():
+            counters.tracked = tracked
 
     def reset(self) -> None:
         """CONFIG RESETSTAT."""
-        fresh = ServerStatistics()
+        fresh = ServerStatistics(tracked=self.tracked)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
 
@@ -140,7 +174,7 @@ class ServerStatistics:
         """The counters of a command by its full name."""
         counters = self.commands.get(name)
         if counters is None:
-            counters = self.commands[name] = CommandStatistics()
+            counters = self.commands[name] = CommandStatistics(self.tracked)
         return counters
 
     def sample(self, time: float) -> None:

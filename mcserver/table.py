@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from mcserver.usage import Argument, arity, key_position, parse_usage
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mcserver.context import Call
     from storage.seams import Transaction
 
-__all__ = ["Command", "Family", "Job", "Reply", "Table"]
+__all__ = ["CATEGORIES", "Command", "Family", "Job", "Reply", "Table"]
 
 Reply = object
 """A plain value that the encoder knows."""
@@ -50,6 +50,7 @@ class Command:
         is deferred, except EXEC itself, which is never queued.
     writes: whether later commands of its connection wait for it.
     flags: Redis' words: write readonly admin denyoom fast loading stale noscript no_auth no_multi.
+    key_flags: what is done with the keys, in Redis' words for a key specification: RW update, RO access, RM delete, OW insert, RO.
     """
 
     name: str
@@ -66,11 +67,44 @@ class Command:
     key_position: int
     deferred: bool
     writes: bool
+    key_flags: tuple[str, ...] = ()
     subcommands: dict[str, "Command"] = field(default_factory=dict)
 
     def fits(self, count: int) -> bool:
         """Whether `count` words, the name among them, satisfy the arity."""
         return count == self.arity if self.arity > 0 else count >= -self.arity
+
+    @property
+    def last_key(self) -> int:
+        """Position of the last key among the words, -1 where they go on to the end, 0 where there is none."""
+        return -1 if self.key_position and self.arguments[0].multiple else self.key_position
+
+    def keys(self, words: Sequence[bytes]) -> Sequence[bytes]:
+        """The keys among the words of a request whose number of words fits."""
+        if not self.key_position:
+            return ()
+        return words[self.key_position :] if self.last_key < 0 else words[self.key_position : self.key_position + 1]
+
+    @property
+    def reads_key(self) -> bool:
+        """Whether what is stored under the key reaches the client; not so where it only learns that the key is there."""
+        return "access" in self.key_flags
+
+    @property
+    def writes_key(self) -> bool:
+        """Whether what is stored under the key may be changed."""
+        return not {"update", "insert", "delete"}.isdisjoint(self.key_flags)
+
+    @property
+    def every_key(self) -> bool:
+        """Whether it changes what is stored under every key, without naming one."""
+        return self.name in _EMPTYING
+
+    def channels(self, words: Sequence[bytes]) -> Sequence[bytes]:
+        """The channels (of PSUBSCRIBE the patterns) that the request publishes or subscribes to."""
+        if self.name in _PUBLISHING:
+            return words[1:2]
+        return words[1:] if self.name in _SUBSCRIBING else ()
 
 
 class Family:
@@ -93,16 +127,20 @@ class Family:
         deferred: bool = False,
         writes: bool | None = None,
         words: int = 0,
+        key: str = "",
     ) -> Callable[[RunT], RunT]:
         """Register a function; `name` is `NAME` or `CONTAINER|SUB`. Arity and key position follow from the usage line.
 
-        writes: where it is not what the flags say. words: the arity, where it is another.
+        writes: where it is not what the flags say. words: the arity, where it is another. key: the key flags, where they are others than
+        RW update of a command that writes and RO access of one that does not.
         """
 
         def register(run: RunT) -> RunT:
             arguments = parse_usage(usage)
             container = name.count("|")
             least = arity(arguments)
+            position = key_position(arguments)
+            changes = "write" in flags.split() if writes is None else writes
             self.commands[name.lower()] = Command(
                 name=name.lower(),
                 run=run,
@@ -115,9 +153,10 @@ class Family:
                 categories=frozenset(categories.split()) | _categories(flags.split(), self.group),
                 arguments=arguments,
                 arity=words or (least + container if least > 0 else least - container),
-                key_position=key_position(arguments) and key_position(arguments) + container,
+                key_position=position and position + container,
                 deferred=deferred,
-                writes="write" in flags.split() if writes is None else writes,
+                writes=changes,
+                key_flags=tuple((key or ("RW update" if changes else "RO access")).split()) if position else (),
             )
             return run
 
@@ -128,6 +167,8 @@ class Family:
         self.command(
             name, summary=summary, flags=flags, categories=categories, complexity="that of the subcommand", words=-1 if run else -2
         )(run or _refuse)
+        if run is None:  # as in Redis: what it does, only its subcommands do
+            self.commands[name.lower()] = replace(self.commands[name.lower()], categories=frozenset({"slow"}))
         self.command(f"{name}|HELP", summary="Prints this help.", flags="loading stale", categories=categories)(_show_help)
 
 
@@ -155,6 +196,18 @@ class Table:
             return command
         return command.subcommands.get(words[1].decode("utf-8", "replace").lower())
 
+    def named(self, name: str) -> Command | None:
+        """The command of a full name in any letter case, such as `get` or `client|id`."""
+        container, bar, sub = name.lower().partition("|")
+        command = self._commands.get(container)
+        return command.subcommands.get(sub) if command and bar else command
+
+    def everything(self) -> Iterator[Command]:
+        """Commands, each followed by its subcommands."""
+        for command in self:
+            yield command
+            yield from command.subcommands.values()
+
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())
 
@@ -179,6 +232,16 @@ def _show_help(call: "Call") -> Reply:
     return [Status(line) for line in lines]
 
 
+CATEGORIES = tuple(
+    "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking dangerous connection "
+    "transaction scripting semantic".split()
+)
+"""Every ACL category, in the order in which Redis lists them; ours last. Those of data types that do not exist here have no commands."""
+
+_SUBSCRIBING = frozenset({"subscribe", "psubscribe", "ssubscribe"})
+_EMPTYING = frozenset({"flushall", "flushdb", "swapdb"})
+_PUBLISHING = frozenset({"publish", "spublish"})
+
 _GROUP_CATEGORIES = {"connection": "connection", "generic": "keyspace", "semantic": "semantic", "transactions": "transaction"}
 
 
@@ -188,5 +251,6 @@ def _categories(flags: Sequence[str], group: str) -> set[str]:
     categories |= {"write"} if "write" in flags else set()
     categories |= {"read"} if "readonly" in flags else set()
     categories |= {"admin", "dangerous"} if "admin" in flags else set()
+    categories |= {"pubsub", "blocking"}.intersection(flags)
     categories |= {_GROUP_CATEGORIES[group]} if group in _GROUP_CATEGORIES else set()
     return categories

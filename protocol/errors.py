@@ -32,6 +32,7 @@ __all__ = [
     "unsupported_protocol",
     "wrong_arity",
     "wrong_password",
+    "wrong_subcommand_arity",
     "wrong_type",
 ]
 
@@ -89,6 +90,12 @@ def unknown_command(name: bytes, arguments: Sequence[bytes]) -> CommandError:
 def unknown_subcommand(container: str, subcommand: bytes) -> CommandError:
     """No such subcommand of `container` (`client`, in any case)."""
     return CommandError(f"unknown subcommand '{_quote(subcommand)}'. Try {container.upper()} HELP.")
+
+
+def wrong_subcommand_arity(container: str, subcommand: bytes) -> CommandError:
+    """A subcommand with more arguments than it knows, where its arity only says how many it needs."""
+    quoted = _quote(subcommand)
+    return CommandError(f"unknown subcommand or wrong number of arguments for '{quoted}'. Try {container.upper()} HELP.")
 
 
 def authentication_required() -> CommandError:

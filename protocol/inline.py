@@ -4,11 +4,11 @@ import re
 
 __all__ = ["split_words"]
 
-_BLANKS = b" \t\n\v\f\r"  # as C's isspace
+_BLANKS = re.compile(rb"[ \t\n\v\f\r]*+")  # as C's isspace; but within a plain word \v and \f are part of it
 # A word is a plain run, then at most one quoted part that ends it: `ab"c d"` is one word, as in Redis. The possessive quantifiers keep an
 # escaped quote escaped when the closing one is missing, and the time linear.
 _WORD = re.compile(
-    rb"""[ \t\n\v\f\r]*+([^ \t\n\r"']*+)(?:"((?:\\.|[^"\\])*+)"|'((?:\\'|[^'])*+)')?(?=[ \t\n\v\f\r]|\Z)""",
+    rb"""([^ \t\n\r"']*+)(?:"((?:\\.|[^"\\])*+)"|'((?:\\'|[^'])*+)')?(?=[ \t\n\v\f\r]|\Z)""",
     re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(?:x(?P<hex>[0-9a-fA-F]{2})|(?P<byte>.))", re.DOTALL)
@@ -20,16 +20,20 @@ def split_words(line: bytes) -> list[bytes] | None:
 
     In double quotes the escapes are those of C strings (`\\n`, `\\x41`, `\\"`), in single quotes only `\\'` is one.
     """
-    line = line.strip(_BLANKS)
     words = []
-    position = 0
+    position = _skip_blanks(line, 0)
     while position < len(line):
         match = _WORD.match(line, position)
         if match is None:
             return None
         words.append(_value(match))
-        position = match.end()
+        position = _skip_blanks(line, match.end())
     return words
+
+
+def _skip_blanks(line: bytes, position: int) -> int:
+    blanks = _BLANKS.match(line, position)
+    return blanks.end() if blanks else position
 
 
 def _value(match: re.Match[bytes]) -> bytes:

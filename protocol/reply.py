@@ -13,6 +13,7 @@
 | Status | simple string | simple string |
 | Verbatim | bulk string | verbatim string |
 | Push | array | push |
+| Several | each of its items, one after the other | the same |
 | NULL_ARRAY | null array | null |
 | Raw | as it is | as it is |
 """
@@ -36,6 +37,7 @@ __all__ = [
     "NullArray",
     "Push",
     "Raw",
+    "Several",
     "Status",
     "Verbatim",
     "bulk",
@@ -87,6 +89,17 @@ class Members:
 @dataclass(frozen=True, slots=True)
 class Push:
     """An out-of-band message, such as one of publish/subscribe."""
+
+    items: Sequence[object]
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The replies of a command that gives more than one, such as SUBSCRIBE for each of its channels.
+
+    They are messages: sent where the client wants no replies, too. In the array of an EXEC each stands for itself, as in Redis,
+    though the array counts one item per command.
+    """
 
     items: Sequence[object]
 
@@ -224,6 +237,11 @@ def _write_push(value: Push, protocol: int, parts: _Parts) -> None:
         _write(item, protocol, parts)
 
 
+def _write_several(value: Several, protocol: int, parts: _Parts) -> None:
+    for item in value.items:
+        _write(item, protocol, parts)
+
+
 _WRITERS: dict[type, _Writer] = {
     type(None): _write_null,
     NullArray: _write_null_array,
@@ -243,4 +261,5 @@ _WRITERS: dict[type, _Writer] = {
     frozenset: _write_set,
     Members: _write_members,
     Push: _write_push,
+    Several: _write_several,
 }

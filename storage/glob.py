@@ -18,8 +18,9 @@ class Glob:
         return self._regex.fullmatch(text) is not None
 
 
-_TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>\^?)(?P<set>(?:\\.|[^\]\\])*)(?:\]|\Z)|(?P<wild>[*?])|(?P<plain>.)", re.DOTALL)
-_RANGE = re.compile(r"(?P<low>\\.|[^\\])-(?P<high>\\.|[^\\])|\\?(?P<one>.)", re.DOTALL)
+# A set as Redis reads it: the upper bound of a range is whatever stands there, also a bracket; an escaped character is no lower bound.
+_TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>\^?)(?P<set>(?:\\.|[^\]]-.|[^\]])*+)\]?|(?P<wild>[*?])|(?P<plain>.)", re.DOTALL)
+_MEMBER = re.compile(r"\\(?P<escaped>.)|(?P<low>[^\]])-(?P<high>.)|(?P<one>[^\]])", re.DOTALL)
 
 
 def _split(pattern: str) -> list[str]:
@@ -45,13 +46,13 @@ def _character_class(members: str, *, negated: bool) -> str:
     if not members:
         # As Redis: an empty set fits nothing, its negation any character.
         return "." if negated else "(?!)"
-    inside = "".join(_members(found) for found in _RANGE.finditer(members))
+    inside = "".join(_members(found) for found in _MEMBER.finditer(members))
     return f"[{'^' if negated else ''}{inside}]"
 
 
 def _members(found: re.Match[str]) -> str:
-    if found["one"] is not None:
-        return re.escape(found["one"])
+    if found["low"] is None:
+        return re.escape(found["escaped"] or found["one"])
     # As Redis: the bounds of a range may come in either order.
-    low, high = sorted((found["low"][-1], found["high"][-1]))
+    low, high = sorted((found["low"], found["high"]))
     return f"{re.escape(low)}-{re.escape(high)}"

@@ -22,9 +22,10 @@ from storage.records import (
 
 
 class EntryReader(Protocol):
-    """Point reads; batch-shaped: one answer per asked key, in order, None where there is no row.
+    """Reads. Rows of an older epoch are never answered.
 
-    Rows of an older epoch are never answered. Expired rows are: the caller decides with its own clock.
+    Point reads are batch-shaped: one answer per asked key, in order, None where there is no row. They answer expired rows, too: the
+    caller decides with its own clock.
     """
 
     async def find(self, model_id: int, keys: Sequence[tuple[bytes, bytes]]) -> list[Entry | None]:
@@ -33,6 +34,20 @@ class EntryReader(Protocol):
 
     async def get(self, model_id: int, ids: Sequence[int]) -> list[Entry | None]:
         """The entries of these ids."""
+        ...
+
+    async def scan(
+        self, model_id: int, after: int, *, count: int, match: str = "", tags: Sequence[str] = (), now: int = 0
+    ) -> tuple[int, list[int]]:
+        """Ids greater than `after`, and the cursor to go on with (0 at the end).
+
+        At most `count` rows are looked at. `match` is a glob on the query text (empty: all), `tags` must all be carried; rows expired at
+        `now` are left out.
+        """
+        ...
+
+    async def usage(self, model_id: int, *, now: int = 0) -> Usage:
+        """What the model holds; rows expired at `now` are left out."""
         ...
 
 
@@ -87,26 +102,16 @@ class EntryStore(EntryReader, Protocol):
         """
         ...
 
+    async def sync(self) -> None:
+        """Make what was answered so far outlive a power cut. Raises StoreUnavailable where it might not."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A unit whose later writes depend on its earlier reads. Units queued meanwhile wait until it ends."""
         ...
 
-    async def scan(
-        self, model_id: int, after: int, *, count: int, match: str = "", tags: Sequence[str] = (), now: int = 0
-    ) -> tuple[int, list[int]]:
-        """Ids greater than `after`, and the cursor to go on with (0 at the end).
-
-        At most `count` rows are looked at. `match` is a glob on the query text (empty: all), `tags` must all be carried; rows expired at
-        `now` are left out.
-        """
-        ...
-
     async def expired(self, now: int, *, limit: int) -> list[tuple[int, int]]:
         """(model id, entry id) of at most `limit` rows whose time was over at `now`."""
-        ...
-
-    async def usage(self, model_id: int) -> Usage:
-        """What the model holds."""
         ...
 
     def source(self) -> VectorSource:

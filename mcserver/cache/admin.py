@@ -10,7 +10,8 @@ from mcserver.settings import ModelSettings
 from mcserver.statistics import ModelStatistics
 from mcserver.table import Job
 from protocol.errors import CommandError
-from storage.records import CreateModel, Outcome, Truncate, Usage, Write
+from storage.records import CreateModel, DropModel, Outcome, Truncate, Usage, Write
+from storage.seams import Transaction
 
 if TYPE_CHECKING:
     from mcserver.cache.semantic import SemanticCache
@@ -61,9 +62,18 @@ class Admin:
 
         return WriteJob(self._cache, lambda: [write(self.model(name).id)], now=now, finish=done, serial=True)
 
+    def drop(self, names: Sequence[str], *, now: int, finish: Finish) -> Job:
+        """Remove those of these models that exist, as one unit."""
+
+        def writes() -> Sequence[Write]:
+            found = [self._cache.models.find(name) for name in dict.fromkeys(names)]
+            return [DropModel(state.id) for state in found if state is not None]
+
+        return WriteJob(self._cache, writes, now=now, finish=finish, serial=True)
+
     def truncate_all(self, *, now: int, finish: Finish) -> Job:
         """Remove the entries of every model, as one unit."""
-        return WriteJob(self._cache, lambda: [Truncate(state.id) for state in self._cache.models], now=now, finish=finish)
+        return WriteJob(self._cache, lambda: [Truncate(state.id) for state in self._cache.models], now=now, finish=finish, flush=True)
 
     def model(self, name: str) -> ModelState:
         """The model; raises CommandError where it does not exist."""
@@ -76,10 +86,10 @@ class Admin:
         """The settings in force for a model."""
         return self.model(name).settings
 
-    async def report(self, name: str) -> ModelReport:
+    async def report(self, name: str, *, now: int, within: Transaction | None = None) -> ModelReport:
         """What MC.INFO shows."""
         state = self.model(name)
-        usage = await self._cache.store.usage(state.id)
+        usage = await (within or self._cache.store).usage(state.id, now=now)
         record = state.record
         return ModelReport(usage, state.statistics, record.embedder, record.dimension, record.epoch)
 

@@ -43,14 +43,22 @@ class WriteJob(Job):
     """A write that needs no embedding. `writes` gives them for the models as they are when the job's turn comes."""
 
     def __init__(
-        self, cache: "SemanticCache", writes: Callable[[], Sequence[Write]], *, now: int, finish: Finish, serial: bool = False
+        self,
+        cache: "SemanticCache",
+        writes: Callable[[], Sequence[Write]],
+        *,
+        now: int,
+        finish: Finish,
+        serial: bool = False,
+        flush: bool = False,
     ) -> None:
-        """`finish` makes the reply of the outcomes; both may raise CommandError. serial: as Job.serial."""
+        """`finish` makes the reply of the outcomes; both may raise CommandError. serial: as Job.serial. flush: as SemanticCache.submit."""
         self._cache = cache
         self._writes = writes
         self._now = now
         self._finish = finish
         self._serial = serial
+        self._flush = flush
 
     @property
     def serial(self) -> bool:
@@ -63,7 +71,8 @@ class WriteJob(Job):
     def start(self, within: Transaction | None = None) -> Awaitable[object]:
         """Queue the writes now; what is returned waits until they are durable and in effect."""
         writes = self._writes()
-        return self._done(self._cache.submit(writes, self._now, within) if writes else None)
+        wanted = writes or self._flush
+        return self._done(self._cache.submit(writes, self._now, within, flush=self._flush) if wanted else None)
 
     async def _done(self, outcomes: Awaitable[list[Outcome]] | None) -> object:
         return self._finish(await outcomes if outcomes is not None else [])
@@ -154,6 +163,7 @@ class StoreJob(Job):
         dropped = self._options.condition is Condition.ALWAYS and any(outcome.id is None for outcome in done)
         if dropped:  # the model went in the meantime: these answers begin a new one
             return await self._create_and_store(within)
+        state.last_used = self._now
         state.statistics.sets += sum(outcome.id is not None for outcome in done)
         return self._finish(done)
 

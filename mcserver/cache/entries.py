@@ -24,10 +24,14 @@ class Entries:
 
     def write(self, model: str, write: Callable[[int], Write], *, now: int, finish: Finish) -> Job:
         """One write to a model, made with its id when its turn comes."""
+        return self.unit(model, lambda model_id: [write(model_id)], now=now, finish=finish)
+
+    def unit(self, model: str, unit: Callable[[int], Sequence[Write]], *, now: int, finish: Finish) -> Job:
+        """Writes to a model that succeed or fail together, made with its id when their turn comes."""
 
         def writes() -> Sequence[Write]:
-            state = self._cache.models.find(model)
-            return [write(state.id)] if state else []
+            state = self._cache.models.use(model, now)
+            return unit(state.id) if state else []
 
         return WriteJob(self._cache, writes, now=now, finish=finish)
 
@@ -39,7 +43,7 @@ class Entries:
         """Remove a model's entries: all, or of the partition that `within` falls into, or those that carry all `tags`, or both."""
 
         def writes() -> Sequence[Write]:
-            state = self._cache.models.find(model)
+            state = self._cache.models.use(model, now)
             if state is None:
                 return []
             partition = compose_prompt(state, question).partition if question else None
@@ -56,12 +60,14 @@ class Entries:
         entry = (await (within or self._cache.store).get(state.id, [entry_id]))[0]
         return None if entry is None or entry.expired(now) else entry
 
-    async def scan(self, model: str, cursor: int, *, count: int, match: str, tags: Sequence[str], now: int) -> tuple[int, list[int]]:
+    async def scan(
+        self, model: str, cursor: int, *, count: int, match: str, tags: Sequence[str], now: int, within: Transaction | None = None
+    ) -> tuple[int, list[int]]:
         """The next cursor, 0 at the end, and ids after `cursor`."""
         state = self._cache.models.find(model)
         if state is None:
             return 0, []
-        return await self._cache.store.scan(state.id, cursor, count=count, match=match, tags=tags, now=now)
+        return await (within or self._cache.store).scan(state.id, cursor, count=count, match=match, tags=tags, now=now)
 
 
 class DeleteExactJob(Job):
@@ -71,6 +77,7 @@ class DeleteExactJob(Job):
         self._cache = cache
         self._model = model
         self._asked = asked
+        self._now = now
         self._job = WriteJob(cache, self._writes, now=now, finish=finish)
         self._question: Question | None = None
 
@@ -83,7 +90,7 @@ class DeleteExactJob(Job):
         return self._job.start(within)
 
     def _writes(self) -> Sequence[Write]:
-        state = self._cache.models.find(self._model)
+        state = self._cache.models.use(self._model, self._now)
         if state is None or self._question is None:
             return []
         prompt = compose_prompt(state, self._question)

@@ -89,13 +89,15 @@ class LookupJob(Job):
         *,
         now: int,
         finish: Callable[[list[Verdict]], object],
+        touch: bool = True,
     ) -> None:
-        """`finish` makes the reply of the verdicts; they come in the order of the lookups."""
+        """`finish` makes the reply of the verdicts; they come in the order of the lookups. touch: whether entries and model count as used."""
         self._cache = cache
         self._model = model
         self._items = [_Item(lookup) for lookup in lookups]
         self._now = now
         self._finish = finish
+        self._touch = touch
         self._settings: ModelSettings | None = None
         self._begun = cache.timer()
 
@@ -204,6 +206,7 @@ class LookupJob(Job):
 
     async def _judge(self, state: ModelState | None, reader: EntryReader) -> object:
         if state is None:
+            self._cache.models.miss(len(self._items))
             return self._finish([EMPTY for _ in self._items])
         undecided = [item for item in self._items if item.verdict is None and item.vector is not None]
         try:
@@ -267,10 +270,13 @@ class LookupJob(Job):
 
     def _count(self, state: ModelState, verdict: Verdict) -> Verdict:
         statistics = state.statistics
+        if self._touch:
+            state.last_used = self._now
         if verdict.answer is None:
             statistics.misses[verdict.reason] += 1
         else:
-            self._cache.exact.hit(verdict.answer, self._now)
+            if self._touch:
+                self._cache.exact.hit(verdict.answer, self._now)
             if verdict.tier == "exact":
                 statistics.exact += 1
             else:

@@ -6,8 +6,8 @@ The index is only a hint: an id it finds counts for nothing until the store has 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import cast
 
 import numpy as np
@@ -15,12 +15,15 @@ import numpy as np
 from embedding.errors import EmbedderUnavailable
 from embedding.seam import Embedder, Vectors
 from mcserver.cache.admin import Admin
+from mcserver.cache.changes import FLUSH, Change, Changes
 from mcserver.cache.entries import Entries
 from mcserver.cache.gate import Gate
 from mcserver.cache.models import Models, ModelState
 from mcserver.exact import ExactTier
+from mcserver.latency import EMBEDDING, STORE_COMMIT
 from mcserver.settings import Settings, describe_model
 from protocol.errors import CommandError
+from storage.errors import StoreUnavailable
 from storage.records import (
     Configure,
     CreateModel,
@@ -41,7 +44,10 @@ __all__ = ["SemanticCache"]
 
 
 class SemanticCache:
-    """Entries found again by meaning. Its public parts are for the jobs of this package; commands see jobs and plain methods."""
+    """Entries found again by meaning. Its public parts are for the jobs of this package; commands see jobs and plain methods.
+
+    write_failed: whether the store could not do the last write.
+    """
 
     def __init__(
         self,
@@ -53,26 +59,34 @@ class SemanticCache:
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`clock` gives seconds since the epoch, `timer` seconds for durations."""
+        """`clock` gives seconds since the epoch, `timer` seconds for durations.
+
+        `observe` is told how many seconds embeddings and commits took. `sweeping` says whether expired entries are removed.
+        """
         self.store = store
         self.index = index
         self.embedder = embedder
         self.models = Models(settings)
+        self.changes = Changes(self.models)
         self.exact = ExactTier(settings.exact_memory)
         self.gate = Gate()
         self.entries = Entries(self)
         self.admin = Admin(self)
         self.clock = clock
         self.timer = timer
+        self.observe: Callable[[str, float], None] = _pass_over
+        self.sweeping = True
         self._settings = settings
         self._effects: set[asyncio.Future[list[Outcome]]] = set()
         self._unconfirmed = False
+        self.write_failed = False
 
     async def open(self) -> None:
         """Open store and index and take over the models."""
         await self.store.open()
+        now = self.now()
         for model in await self.store.models():
-            self.models.update(model)
+            self.models.update(model).last_used = now
         await self.index.open(self.store.source())
 
     async def close(self) -> None:
@@ -98,7 +112,10 @@ class SemanticCache:
                 f"model was embedded with {state.record.embedder} ({state.record.dimension}), "
                 f"this server has {self.embedder.name} ({self.embedder.dimension})"
             )
-        return await self.embedder.embed(texts)
+        begun = self.timer()
+        vectors = await self.embedder.embed(texts)
+        self.observe(EMBEDDING, self.timer() - begun)
+        return vectors
 
     def unit_vector(self, state: ModelState | None, blob: bytes) -> Vectors:
         """A client's vector (float32, little-endian), checked and brought to unit length. Raises CommandError."""
@@ -112,6 +129,13 @@ class SemanticCache:
         unit: Vectors = (vector / length).astype(np.float32)
         return unit
 
+    def last_used(self, state: ModelState) -> int:
+        """When answers of the model were last looked up or changed, in milliseconds since the epoch.
+
+        The exact path does not say so with every hit: what it answered lately stands with its answers until the next flush.
+        """
+        return max(state.last_used, *(answer.last_hit for answer in self.exact.touched if answer.key[0] == state.id), 0)
+
     def unborn(self, name: str) -> ModelState:
         """A model that is not stored yet, with the server's settings."""
         record = Model(0, name, 0, self.embedder.name, self.embedder.dimension, {}, 0)
@@ -123,13 +147,20 @@ class SemanticCache:
         [outcome] = await self.submit([write], now, within)
         return self.models.update(cast(Model, outcome.model))
 
-    def submit(self, writes: Sequence[Write], now: int, within: Transaction | None = None) -> Awaitable[list[Outcome]]:
-        """Queue one all-or-nothing unit, at once; what is returned waits until it is durable and in effect here."""
+    def submit(
+        self, writes: Sequence[Write], now: int, within: Transaction | None = None, *, flush: bool = False
+    ) -> Awaitable[list[Outcome]]:
+        """Queue one all-or-nothing unit, at once; what is returned waits until it is durable and in effect here.
+
+        flush: whether it removes all there is.
+        """
         if within is not None:
             self._unconfirmed = True
-            return self._take_effect(writes, within.apply(writes, now))
+            return self._take_effect(writes, within.apply(writes, now), self.changes.hold, flush=flush)
         # A task of its own: the effects of a commit must follow it even if the client that asked for it has gone.
-        effects = asyncio.ensure_future(self._take_effect(writes, self.store.apply(writes, now)))
+        with self._noting_failure():
+            applied = self.store.apply(writes, now)
+        effects = asyncio.ensure_future(self._take_effect(writes, applied, self.changes.tell, flush=flush))
         self._effects.add(effects)
         effects.add_done_callback(self._effects.discard)
         return asyncio.shield(effects)
@@ -138,10 +169,15 @@ class SemanticCache:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Be alone: no lookup or write of another client comes between what is done inside. All of it lasts, or nothing."""
         async with self.gate.exclusive():
+            # What was committed before is in effect before: else the transaction would see an old state, and not see that it is old.
+            await asyncio.gather(*self._effects, return_exceptions=True)
             try:
-                async with self.store.transaction() as transaction:
-                    yield transaction
-                self._unconfirmed = False
+                with self._noting_failure():
+                    async with self.store.transaction() as transaction:
+                        yield transaction
+                if self._unconfirmed:
+                    self._unconfirmed = self.write_failed = False
+                    self.changes.release()
             finally:
                 if self._unconfirmed:
                     await self._restore()
@@ -155,6 +191,7 @@ class SemanticCache:
 
     async def _restore(self) -> None:
         """Index and memory may hold what was never committed: take over what was."""
+        self.changes.drop()
         for state in self.models:
             self.exact.drop(state.id)
             state.changes += 1
@@ -166,6 +203,7 @@ class SemanticCache:
             self.models.update(record)
         await self.index.check()
         self._unconfirmed = False
+        self.changes.tell([FLUSH])
 
     def settings_used(self) -> list[str]:
         """Names of the settings whose change `reconfigure` takes over."""
@@ -177,12 +215,31 @@ class SemanticCache:
         self.models.refresh()
         for state in self.models:
             self.exact.forget_requests(state.id)
+        self.changes.tell([FLUSH])
 
-    async def _take_effect(self, writes: Sequence[Write], applied: Awaitable[list[Outcome]]) -> list[Outcome]:
-        outcomes = await applied
+    async def _take_effect(
+        self, writes: Sequence[Write], applied: Awaitable[list[Outcome]], tell: Callable[[Sequence[Change]], None], *, flush: bool
+    ) -> list[Outcome]:
+        begun = self.timer()
+        with self._noting_failure():
+            outcomes = await applied
+        self.observe(STORE_COMMIT, self.timer() - begun)
+        if not self._unconfirmed:
+            self.write_failed = False
+        changes: list[Change] = []
         for write, outcome in zip(writes, outcomes, strict=True):
+            changes += self.changes.of(write, outcome)
             await self._follow(write, outcome)
+        tell([*changes, FLUSH] if flush else changes)
         return outcomes
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            self.write_failed = True
+            raise
 
     async def _follow(self, write: Write, outcome: Outcome) -> None:
         """Bring index, memory and registry to where the store is after one write."""
@@ -234,3 +291,7 @@ class SemanticCache:
         state = self.models.by_id(model_id)
         if state is not None:
             state.changes += 1
+
+
+def _pass_over(event: str, seconds: float) -> None:
+    """Nobody observes."""

@@ -67,6 +67,8 @@ class Upkeep:
         hits = tuple((answer.entry.id, answer.hits, answer.last_hit) for answer in touched)
         for answer in touched:
             self._save(answer)
+            if (state := self._cache.models.by_id(answer.entry.model_id)) is not None:
+                state.last_used = max(state.last_used, answer.last_hit)
         try:
             await self._cache.store.apply([Touch(hits)], self._cache.now())
         except StorageError:
@@ -76,7 +78,7 @@ class Upkeep:
     async def sweep(self) -> None:
         """Remove expired entries with their vectors, in bounded steps. Before it, make good what a failed transaction left behind."""
         await self._cache.restore()
-        while True:
+        while self._cache.sweeping:
             now = self._cache.now()
             rows = await self._cache.store.expired(now, limit=SWEEP_ROWS)
             models: dict[int, list[int]] = {}

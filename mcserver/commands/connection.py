@@ -1,10 +1,7 @@
 """PING, ECHO, QUIT, RESET, HELLO, AUTH and SELECT: the connection itself."""
 
-from hashlib import sha256
-from hmac import compare_digest
-
 from mcserver.commands.client import read_attribute
-from mcserver.context import Call
+from mcserver.context import Call, Replies
 from mcserver.table import Family
 from mcserver.version import REDIS_VERSION, module_version
 from protocol.errors import (
@@ -32,9 +29,11 @@ _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 @family.command("PING", "[message]", summary="Returns PONG, or the message.", flags="fast")
 def ping(call: Call) -> object:
-    """Reply: PONG, or the message as it was given."""
+    """Reply: PONG, or the message as it was given; to a subscriber that speaks RESP2 in the form of a message."""
     if len(call.words) > 2:  # noqa: PLR2004 - the name and one argument
         raise wrong_arity("ping")
+    if call.client.subscribed and call.client.protocol == RESP2:
+        return ["pong", call.words[1] if len(call.words) > 1 else ""]
     return call.words[1] if len(call.words) > 1 else PONG
 
 
@@ -56,10 +55,15 @@ def reset(call: Call) -> object:
     """Reply: RESET, in RESP2. The name of the client's library stays, as in Redis."""
     client = call.client
     client.leave_transaction()
+    call.context.monitors.remove(client)
+    call.context.channels.forget(client)
+    call.context.tracking.disable(client)
     client.protocol = RESP2
     client.name = ""
-    client.user = "default"
-    client.authenticated = not call.context.settings.requirepass
+    client.replies = Replies.ON
+    client.no_evict = client.no_touch = False
+    client.user = call.context.access.default
+    client.authenticated = client.user.open
     return RESET
 
 
@@ -85,7 +89,7 @@ def hello(call: Call) -> object:
             raise hello_option(option)
     if credentials is not None:
         _log_in(call, *credentials)
-    if not client.authenticated:
+    if not (client.authenticated or call.context.access.default.open):
         raise hello_authentication_required()
     if name is not None:
         client.name = name
@@ -99,7 +103,7 @@ def authenticate(call: Call) -> object:
     *user, password = call.words[1:]
     if len(user) > 1:
         raise CommandError(SYNTAX_ERROR)
-    if not user and not call.context.settings.requirepass:
+    if not user and call.context.access.default.nopass:
         raise no_password_set()
     _log_in(call, user[0] if user else _DEFAULT_USER, password)
     return OK
@@ -118,20 +122,13 @@ def select(call: Call) -> object:
     return OK
 
 
-def _log_in(call: Call, user: bytes, password: bytes) -> None:
-    """There is one user, `default`. As in Redis any password is right while none is set."""
-    expected = call.context.settings.requirepass
-    # Digests have one length, so that the time a comparison takes tells nothing about the password, not even how long it is.
-    right = compare_digest(_digest(password), _digest(expected.encode("utf-8", "surrogateescape")))
-    if user != _DEFAULT_USER or (expected and not right):
-        call.context.statistics.authentication_failures += 1
+def _log_in(call: Call, name: bytes, password: bytes) -> None:
+    user = call.context.access.authenticate(name, password)
+    if user is None:
+        call.context.access.record_failed_login(call.client, name, call.words[0])
         raise wrong_password()
-    call.client.user = "default"
+    call.client.user = user
     call.client.authenticated = True
-
-
-def _digest(password: bytes) -> bytes:
-    return sha256(password).digest()
 
 
 def _read_protocol(given: bytes) -> int:

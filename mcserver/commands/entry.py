@@ -8,6 +8,7 @@ from mcserver.context import Call, Result
 from mcserver.table import Family, Job
 from protocol.arguments import Arguments, Options, counted, flag, integer, text
 from protocol.errors import CommandError
+from protocol.number import INTEGER_MIN
 from storage.records import Delete, Expire, Outcome, Write
 
 __all__ = ["family"]
@@ -30,6 +31,7 @@ _SCAN = Options(COUNT=integer(minimum=1, maximum=MAX_COUNT), MATCH=text(), TAGS=
     "model <id [id ...] | QUERY query [SYSTEM text] [PARAMS json]>",
     summary="Removes entries by id, or the entry of exactly this query.",
     flags="write",
+    key="RW delete",
     complexity="O(N) with N ids",
     deferred=True,
 )
@@ -49,6 +51,7 @@ def delete(call: Call) -> Result:
     "model [SYSTEM text] [PARAMS json] [TAGS n tag ...] [ASYNC]",
     summary="Removes a model's entries: all, those of one system prompt and parameter set, or those that carry all the tags.",
     flags="write",
+    key="RW delete",
     complexity="O(1) for a whole model; else O(N) with N entries removed",
     deferred=True,
 )
@@ -110,6 +113,7 @@ async def scan(call: Call) -> object:
         match=options.get("MATCH", ""),
         tags=read_tags(options, call.context.settings),
         now=call.now,
+        within=call.within,
     )
     return [str(following), ids]
 
@@ -124,15 +128,21 @@ async def ttl(call: Call) -> object:
 
 @family.command("MC.EXPIRE", "model id seconds", summary="Sets how many seconds an entry has left.", flags="write", deferred=True)
 def expire(call: Call) -> Result:
-    """Reply: 1, or 0 if there is no such entry."""
+    """Reply: 1, or 0 if there is no such entry. As with EXPIRE, an entry that has none left is removed."""
     model = model_name(call)
     entry_id = call.arguments.take("id", integer())
     seconds = call.arguments.take("seconds", integer())
     call.arguments.done()
     expires = call.now + seconds * 1000
-    if seconds <= 0 or expires > MAX_TIME:
+    if not INTEGER_MIN <= expires <= MAX_TIME:
         raise CommandError(f"invalid expire time in '{call.command.name}' command")
-    return _write(call, model, lambda model_id: Expire(model_id, entry_id, expires), finish=_found)
+    if seconds > 0:
+        return _write(call, model, lambda model_id: Expire(model_id, entry_id, expires), finish=_found)
+
+    def end(model_id: int) -> list[Write]:
+        return [Expire(model_id, entry_id, call.now), Delete(model_id, (entry_id,), only_expired=True)]
+
+    return call.cache.entries.unit(model, end, now=call.now, finish=_found)
 
 
 @family.command("MC.PERSIST", "model id", summary="Lets an entry stay until it is removed.", flags="write", deferred=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from mcserver.context import Call
-from mcserver.table import Command, Family
+from mcserver.table import CATEGORIES, Command, Family
 from mcserver.usage import Argument
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import Members, Status
@@ -13,9 +13,11 @@ __all__ = ["family"]
 
 family = Family("server")
 
-_FLAGS = tuple("write readonly denyoom admin noscript loading stale fast no_auth no_multi".split())
-_CATEGORIES = tuple("keyspace read write admin fast slow dangerous connection transaction semantic".split())
-"""Both in the order in which Redis lists them."""
+_FLAGS = tuple(
+    "write readonly denyoom admin pubsub noscript blocking loading stale skip_monitor skip_slowlog fast no_auth "
+    "no_async_loading no_multi".split()
+)
+"""In the order in which Redis lists them."""
 
 _MODULE_PREFIX = "mc."
 
@@ -95,15 +97,21 @@ def document(call: Call) -> object:
 )
 def get_keys(call: Call) -> object:
     """Reply: an array of keys."""
-    words = call.words[2:]
-    command = call.context.commands.locate(words)
-    if command is None:
-        raise CommandError("Invalid command specified")
-    if not command.key_position:
-        raise CommandError("The command has no key arguments")
-    if not command.fits(len(words)):
-        raise CommandError("Invalid number of arguments specified for command")
-    return words[command.key_position :] if _last_key(command) < 0 else [words[command.key_position]]
+    return _with_keys(call).keys(call.words[2:])
+
+
+@family.command(
+    "COMMAND|GETKEYSANDFLAGS",
+    "command [arg [arg ...]]",
+    summary="Tells which arguments of a command are its keys, and what it does with them.",
+    complexity="O(N) with N arguments",
+    flags="loading stale",
+    categories="connection",
+)
+def get_keys_and_flags(call: Call) -> object:
+    """Reply: an array of pairs of a key and its flags."""
+    command = _with_keys(call)
+    return [[key, _statuses(command.key_flags)] for key in command.keys(call.words[2:])]
 
 
 _FILTERS: dict[bytes, Callable[[Command, str], bool]] = {
@@ -120,6 +128,19 @@ def _everything(commands: Iterable[Command]) -> Iterator[Command]:
         yield from command.subcommands.values()
 
 
+def _with_keys(call: Call) -> Command:
+    """The command that the arguments call, which must have keys."""
+    words = call.words[2:]
+    command = call.context.commands.locate(words)
+    if command is None:
+        raise CommandError("Invalid command specified")
+    if not command.key_position:
+        raise CommandError("The command has no key arguments")
+    if not command.fits(len(words)):
+        raise CommandError("Invalid number of arguments specified for command")
+    return command
+
+
 def _named(call: Call, name: bytes) -> Command | None:
     """The command of a full name, such as `get` or `client|id`."""
     command = call.context.commands.locate(name.split(b"|", 1))
@@ -132,25 +153,19 @@ def _describe(command: Command) -> list[object]:
         command.arity,
         _statuses(flag for flag in _FLAGS if flag in command.flags),
         command.key_position,
-        _last_key(command),
+        command.last_key,
         1 if command.key_position else 0,
-        _statuses(f"@{category}" for category in _CATEGORIES if category in command.categories),
+        _statuses(f"@{category}" for category in CATEGORIES if category in command.categories),
         Members(()),  # tips
         Members([_key_specification(command)] if command.key_position else []),
         [_describe(sub) for sub in command.subcommands.values()] or Members(()),
     ]
 
 
-def _last_key(command: Command) -> int:
-    """Position of the last key, -1 where they go on to the end, 0 where there is none."""
-    return -1 if command.key_position and command.arguments[0].multiple else command.key_position
-
-
 def _key_specification(command: Command) -> dict[str, object]:
-    flags = ("RW", "update") if command.writes else ("RO", "access")
-    last = -1 if _last_key(command) < 0 else 0  # relative to the first
+    last = -1 if command.last_key < 0 else 0  # relative to the first
     return {
-        "flags": _statuses(flags),
+        "flags": _statuses(command.key_flags),
         "begin_search": {"type": "index", "spec": {"index": command.key_position}},
         "find_keys": {"type": "range", "spec": {"lastkey": last, "keystep": 1, "limit": 0}},
     }

@@ -1,20 +1,72 @@
-"""Commands on the key space: a model is a key."""
+"""The key space as a whole: a model is a key. A user is shown the models that it may reach, as if there were no others."""
 
+import random
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from mcserver.cache.models import TYPE_NAME
 from mcserver.context import Call, Result
 from mcserver.table import Family
-from protocol.arguments import choice
+from protocol.arguments import Arguments, choice, integer
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK
+from storage.glob import Glob
 
 __all__ = ["family"]
 
 family = Family("generic")
 
+DEFAULT_COUNT = 10
+
+_CURSOR = re.compile(rb"(?:[+-]?[0-9]+)?")
+"""What strtoul takes, as Redis lets it: no digits at all are 0."""
+
+_CURSORS = 1 << 64
+_OPTION = choice("MATCH", "COUNT", "TYPE")
+
+
+@family.command(
+    "SCAN",
+    "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    summary="Goes through the names of the models, some at a time.",
+    flags="readonly",
+    complexity="O(log N) for every call, O(N) for all N models",
+)
+def scan(call: Call) -> object:
+    """Reply: the next cursor (0 at the end) and names. Every model that is there from the first call to the last is among them."""
+    cursor = call.arguments.take("cursor", _cursor)
+    options = _scan_options(call.arguments)
+    following, names = call.cache.models.page(cursor, count=options.get("COUNT", DEFAULT_COUNT), user=call.client.user)
+    of_type = options.get("TYPE", TYPE_NAME).lower() == TYPE_NAME
+    return [str(following), _fitting(options.get("MATCH", "*"), names) if of_type else []]
+
+
+@family.command(
+    "KEYS",
+    "pattern",
+    summary="Lists the models whose names fit a pattern.",
+    flags="readonly",
+    categories="dangerous",
+    complexity="O(N) with N models",
+)
+def keys(call: Call) -> object:
+    """Reply: an array of names."""
+    pattern = call.arguments.take("pattern", _any_text)
+    return _fitting(pattern, (state.name for state in call.cache.models.seen(call.client.user)))
+
+
+@family.command("RANDOMKEY", "", summary="Returns the name of a model, any of them.", flags="readonly", complexity="O(N) with N models")
+def random_key(call: Call) -> object:
+    """Reply: a name; nil where there is none."""
+    seen = list(call.cache.models.seen(call.client.user))
+    return random.choice(seen).name if seen else None  # noqa: S311 - no secret depends on it
+
 
 @family.command("DBSIZE", "", summary="Returns the number of models.", flags="readonly fast")
 def database_size(call: Call) -> object:
     """Reply: an integer."""
-    return len(call.cache.models)
+    return len(call.cache.models.seen(call.client.user))
 
 
 @family.command(
@@ -22,6 +74,7 @@ def database_size(call: Call) -> object:
     "[ASYNC | SYNC]",
     summary="Removes the entries of all models.",
     flags="write",
+    categories="dangerous",
     complexity="O(N) with N models",
     deferred=True,
 )
@@ -46,3 +99,37 @@ def flush_all(call: Call) -> Result:
 def flush_database(call: Call) -> Result:
     """As FLUSHALL: there is one database."""
     return flush_all(call)
+
+
+def _fitting(pattern: str, names: Iterable[str]) -> list[str]:
+    glob = Glob(pattern)
+    return [name for name in names if glob.matches(name)]
+
+
+def _scan_options(arguments: Arguments) -> dict[str, Any]:
+    """As Redis reads them: each may be given again, and the last counts."""
+    options: dict[str, Any] = {}
+    while len(arguments):
+        name = arguments.take("option", _OPTION)
+        options[name] = arguments.take(name, _count if name == "COUNT" else _any_text)
+    return options
+
+
+def _cursor(arguments: Arguments, name: str) -> int:
+    word = arguments.pop()
+    value = int(word or 0) if _CURSOR.fullmatch(word) else _CURSORS
+    if abs(value) >= _CURSORS:
+        raise CommandError("invalid cursor")
+    return value % _CURSORS
+
+
+def _count(arguments: Arguments, name: str) -> int:
+    value = integer()(arguments, name)
+    if value < 1:
+        raise CommandError(SYNTAX_ERROR)
+    return value
+
+
+def _any_text(arguments: Arguments, name: str) -> str:
+    """What is no UTF-8 fits no name, which Redis does not mind."""
+    return arguments.pop().decode("utf-8", "surrogateescape")

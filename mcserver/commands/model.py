@@ -10,6 +10,7 @@ from mcserver.table import Family
 from protocol.arguments import Options, text
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK
+from storage.glob import Glob
 from storage.records import Configure, DropModel
 
 __all__ = ["family"]
@@ -25,8 +26,8 @@ _MODELS = Options(MATCH=text())
 @family.command("MC.MODELS", "[MATCH pattern]", summary="Lists the models.", flags="readonly", complexity="O(N) with N models")
 def models(call: Call) -> object:
     """Reply: an array of names, in order."""
-    pattern = call.arguments.options(_MODELS).get("MATCH", "*")
-    return call.cache.models.names(pattern)
+    glob = Glob(call.arguments.options(_MODELS).get("MATCH", "*"))
+    return sorted(state.name for state in call.cache.models.seen(call.client.user) if glob.matches(state.name))
 
 
 @family.command("MC.INFO", "model", summary="Describes a model: contents, hits, misses, latency, embedder.", flags="readonly")
@@ -34,11 +35,16 @@ async def info(call: Call) -> object:
     """Reply: a map."""
     model = model_name(call)
     call.arguments.done()
-    return _report(await call.cache.admin.report(model))
+    return _report(await call.cache.admin.report(model, now=call.now, within=call.within))
 
 
 @family.command(
-    "MC.CREATE", "model [setting value ...]", summary="Makes an empty model with settings of its own.", flags="write", deferred=True
+    "MC.CREATE",
+    "model [setting value ...]",
+    summary="Makes an empty model with settings of its own.",
+    flags="write",
+    key="OW insert",
+    deferred=True,
 )
 def create(call: Call) -> Result:
     """Reply: OK; an error if the model exists."""
@@ -47,7 +53,7 @@ def create(call: Call) -> Result:
     return call.cache.admin.create(model, settings, now=call.now, finish=lambda _: OK)
 
 
-@family.command("MC.DROP", "model", summary="Removes a model with its entries and settings.", flags="write", deferred=True)
+@family.command("MC.DROP", "model", summary="Removes a model with its entries and settings.", flags="write", key="RM delete", deferred=True)
 def drop(call: Call) -> Result:
     """Reply: OK; an error if there is no such model."""
     model = model_name(call)
@@ -90,7 +96,12 @@ def config_reset(call: Call) -> Result:
 
 
 @family.command(
-    "MC.SIM", "model text text", summary="Compares two texts with the model's embedder.", flags="readonly", complexity="two embeddings"
+    "MC.SIM",
+    "model text text",
+    summary="Compares two texts with the model's embedder.",
+    flags="readonly",
+    key="RO",
+    complexity="two embeddings",
 )
 async def similarity(call: Call) -> object:
     """Reply: the cosine similarity, a double."""
@@ -101,7 +112,12 @@ async def similarity(call: Call) -> object:
 
 
 @family.command(
-    "MC.EMBED", "model text [text ...]", summary="Embeds texts with the model's embedder.", flags="readonly", complexity="N embeddings"
+    "MC.EMBED",
+    "model text [text ...]",
+    summary="Embeds texts with the model's embedder.",
+    flags="readonly",
+    key="RO",
+    complexity="N embeddings",
 )
 async def embed(call: Call) -> object:
     """Reply: an array of vectors, float32 little-endian."""

@@ -44,7 +44,7 @@ def server(call: Call) -> Fields:
         "redis_git_sha1": "00000000",
         "redis_git_dirty": 0,
         "redis_build_id": "0",
-        "redis_mode": "standalone",
+        "redis_mode": "cluster" if call.context.settings.cluster_enabled else "standalone",
         "server_name": "mcserver",
         "mcserver_version": __version__,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -53,12 +53,12 @@ def server(call: Call) -> Fields:
         "process_id": os.getpid(),
         "process_supervised": "no",
         "run_id": call.context.run_id,
-        "tcp_port": call.context.port,
+        "tcp_port": call.context.settings.port or call.context.settings.tls_port,
         "server_time_usec": int(now * 1_000_000),
         "uptime_in_seconds": uptime,
         "uptime_in_days": uptime // 86400,
-        "hz": 1,
-        "configured_hz": 1,
+        "hz": 10,
+        "configured_hz": 10,
         "lru_clock": int(now) % (1 << _LRU_CLOCK_BITS),
         "executable": _path(sys.argv[0]),
         "config_file": "",
@@ -68,19 +68,20 @@ def server(call: Call) -> Fields:
 
 def clients(call: Call) -> Fields:
     """The connections."""
-    buffers = [client.buffered() for client in call.context.clients.values()]
+    connected = call.context.clients.values()
+    buffers = [client.link.buffers() for client in call.context.holding.values()]
     return {
-        "connected_clients": len(buffers),
+        "connected_clients": len(connected),
         "cluster_connections": 0,
         "maxclients": call.context.settings.maxclients,
-        "client_recent_max_input_buffer": max((received for received, _ in buffers), default=0),
-        "client_recent_max_output_buffer": max((unread for _, unread in buffers), default=0),
-        "blocked_clients": 0,
-        "tracking_clients": 0,
-        "pubsub_clients": 0,
-        "watching_clients": 0,
+        "client_recent_max_input_buffer": max((held.received for held in buffers), default=0),
+        "client_recent_max_output_buffer": max((held.unread for held in buffers), default=0),
+        "blocked_clients": sum(client.held for client in connected),
+        "tracking_clients": len(call.context.tracking),
+        "pubsub_clients": sum(client.subscribed for client in connected),
+        "watching_clients": sum(bool(client.watched) for client in connected),
         "clients_in_timeout_table": 0,
-        "total_watched_keys": 0,
+        "total_watched_keys": len({name for client in connected for name in client.watched if call.client.user.sees(name)}),
         "total_blocking_keys": 0,
     }
 
@@ -89,8 +90,8 @@ def memory(call: Call) -> Fields:
     """What is used is what the process has in RAM: model, index and libraries too, which no allocator of ours could count."""
     used, peak, start = resident_bytes(), peak_bytes(), call.context.memory_at_start
     peak = max(peak, used)  # the system updates the peak a little later
-    answers = call.cache.exact.bytes
-    unread = sum(sum(client.buffered()) for client in call.context.clients.values())
+    _, answers = call.answers_seen()
+    unread = sum(sum(client.link.buffers()) for client in call.context.holding.values())
     total = system_bytes()
     return {
         "used_memory": used,
@@ -134,22 +135,24 @@ def memory(call: Call) -> Fields:
 
 def persistence(call: Call) -> Fields:
     """Every write is kept before it is answered: as a server with an append-only file, that has nothing left to save."""
+    saving = call.context.saving
     return {
         "loading": int(call.context.loading),
         "async_loading": 0,
         "rdb_changes_since_last_save": 0,
-        "rdb_bgsave_in_progress": 0,
-        "rdb_last_save_time": int(call.context.started),
-        "rdb_last_bgsave_status": "ok",
-        "rdb_last_bgsave_time_sec": -1,
-        "rdb_current_bgsave_time_sec": -1,
+        "rdb_bgsave_in_progress": int(saving.running >= 0),
+        "rdb_last_save_time": int(saving.last),
+        "rdb_last_bgsave_status": "err" if saving.failed else "ok",
+        "rdb_last_bgsave_time_sec": saving.seconds,
+        "rdb_current_bgsave_time_sec": saving.running,
+        "rdb_saves": saving.count,
         "aof_enabled": 1,
         "aof_rewrite_in_progress": 0,
         "aof_rewrite_scheduled": 0,
         "aof_last_rewrite_time_sec": -1,
         "aof_current_rewrite_time_sec": -1,
         "aof_last_bgrewrite_status": "ok",
-        "aof_last_write_status": "ok",
+        "aof_last_write_status": "err" if call.cache.write_failed else "ok",
     }
 
 
@@ -159,7 +162,7 @@ def replication(call: Call) -> Fields:
         "role": "master",
         "connected_slaves": 0,
         "master_failover_state": "no-failover",
-        "master_replid": call.context.run_id,
+        "master_replid": call.context.replication_id,
         "master_replid2": _NO_ID,
         "master_repl_offset": 0,
         "second_repl_offset": -1,
@@ -191,13 +194,13 @@ def modules(call: Call) -> Fields:
 
 
 def cluster(call: Call) -> Fields:
-    """There is none."""
-    return {"cluster_enabled": 0}
+    """There is none, or one of this node alone."""
+    return {"cluster_enabled": int(call.context.settings.cluster_enabled)}
 
 
 def keyspace(call: Call) -> Fields:
-    """A model is a key. No line where there is none, as in Redis: tools divide by the number."""
-    keys = len(call.cache.models)
+    """A model is a key; those that the user may reach. No line where there is none, as in Redis: tools divide by the number."""
+    keys = len(call.cache.models.seen(call.client.user))
     return {"db0": f"keys={keys},expires=0,avg_ttl=0,subexpiry=0"} if keys else {}
 
 

@@ -117,7 +117,8 @@ def get_answer(call: Call) -> Result:
     options = arguments.options(_GET)
     detail = "WITHMETA" in options
     lookup = _lookup(query, options, settings)
-    job = LookupJob(call.cache, model, [lookup], now=call.now, finish=_finish_one(call, detail=detail))
+    touch = not call.client.no_touch
+    job = LookupJob(call.cache, model, [lookup], now=call.now, finish=_finish_one(call, detail=detail), touch=touch)
     if call.queued:
         return job
     verdicts = job.exact_now()
@@ -146,7 +147,8 @@ def get_answers(call: Call) -> Result:
         raise CommandError("VECTOR goes with one query, got several; use MC.GET for each")
     lookups = [_lookup(query, options, settings) for query in queries]
     form = _reply_form(call, detail="WITHMETA" in options)
-    return LookupJob(call.cache, model, lookups, now=call.now, finish=lambda verdicts: [form(verdict) for verdict in verdicts])
+    touch = not call.client.no_touch
+    return LookupJob(call.cache, model, lookups, now=call.now, finish=lambda verdicts: [form(one) for one in verdicts], touch=touch)
 
 
 def model_name(call: Call) -> str:

@@ -1,6 +1,8 @@
 """CONFIG, TIME and SHUTDOWN: the server as a whole."""
 
 from mcserver.context import Call
+from mcserver.redaction import REDACTED
+from mcserver.settings import is_secret
 from mcserver.table import Family
 from protocol.arguments import Options, flag
 from protocol.errors import SYNTAX_ERROR, CommandError
@@ -24,8 +26,12 @@ family.container("CONFIG", summary="A container for commands on the server's set
     flags=_ADMIN,
 )
 def show_settings(call: Call) -> object:
-    """Reply: a map of names and values."""
-    return call.context.settings.describe([_text(word) for word in call.words[2:]])
+    """Reply: a map of names and values. Secrets are for those who may also change them."""
+    found = call.context.settings.describe([_text(word) for word in call.words[2:]])
+    change = call.context.commands.named("config|set")
+    if change is not None and not call.client.user.may(change):
+        found |= {name: REDACTED.decode() for name, value in found.items() if value and is_secret(name)}
+    return found
 
 
 @family.command(
@@ -48,8 +54,9 @@ def change_settings(call: Call) -> object:
 def reset_statistics(call: Call) -> object:
     """Reply: OK. Those of the models too."""
     call.context.statistics.reset()
-    for model in call.cache.models:
-        model.statistics.reset()
+    call.context.saving.count = 0
+    for counters in call.cache.models.statistics():
+        counters.reset()
     return OK
 
 

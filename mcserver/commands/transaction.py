@@ -1,14 +1,14 @@
-"""MULTI, EXEC and DISCARD: what is queued between them takes effect in one step."""
+"""MULTI, EXEC, DISCARD and WATCH: what is queued takes effect in one step, or not at all where a watched model has changed."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import cast
 
 from mcserver.context import Call, Context, Queued, Result
-from mcserver.dispatch import call_of, wire_error
+from mcserver.dispatch import account, call_of, wire_error
 from mcserver.table import Family, Job
 from protocol.errors import CommandError, transaction_aborted
-from protocol.reply import OK
+from protocol.reply import NULL_ARRAY, OK
 from storage.errors import StorageError
 from storage.seams import Transaction
 
@@ -41,27 +41,56 @@ def discard(call: Call) -> object:
     "EXEC",
     "",
     summary="Runs the queued commands in one step.",
-    flags="noscript loading stale",
+    flags="noscript loading stale skip_slowlog",
     writes=True,
     complexity="that of the commands",
 )
 def execute(call: Call) -> Result:
     """Reply: an array of the commands' replies. A command that could not be queued makes it refuse them all."""
     client = call.client
-    queued, failed = client.transaction, client.transaction_failed
-    client.leave_transaction()
+    queued, failed, watched = client.transaction, client.transaction_failed, dict(client.watched)
     if queued is None:
         raise CommandError("EXEC without MULTI")
+    client.leave_transaction()
     if failed:
         raise transaction_aborted()
-    return Transactional(call, queued)
+    return Transactional(call, queued, watched)
+
+
+@family.command(
+    "WATCH",
+    "key [key ...]",
+    summary="Has EXEC do nothing where one of these models has changed by then.",
+    flags="noscript loading stale fast",
+    categories="transaction",
+    key="RO",
+    complexity="O(N) with N models",
+)
+def watch(call: Call) -> object:
+    """Reply: OK. A model changes when an entry is set, removed or expires, when it is truncated, made, dropped or configured."""
+    if call.client.transaction is not None:
+        raise CommandError("WATCH inside MULTI is not allowed")
+    for word in call.words[1:]:
+        name = word.decode("utf-8", "surrogateescape")
+        call.client.watched.setdefault(name, call.cache.models.state_of(name))
+    return OK
+
+
+@family.command("UNWATCH", "", summary="Forgets what WATCH said.", flags="noscript loading stale fast", complexity="O(N) with N models")
+def unwatch(call: Call) -> object:
+    """Reply: OK."""
+    call.client.watched.clear()
+    return OK
 
 
 class Transactional(Job):
     """The commands of one EXEC. Texts are embedded first; then all commands run with nothing of another client in between."""
 
-    def __init__(self, call: Call, queued: list[Queued]) -> None:
+    def __init__(self, call: Call, queued: list[Queued], watched: Mapping[str, object]) -> None:
+        """`watched`: the state of each watched model at WATCH."""
         self._context: Context = call.context
+        self._client = call.client
+        self._watched = watched
         self._calls = [call_of(call.context, call.client, one.command, one.words) for one in queued]
         for one in self._calls:
             one.queued, one.now = True, call.now
@@ -93,21 +122,37 @@ class Transactional(Job):
         return self._run()
 
     async def _run(self) -> object:
-        if not any(call.command.deferred or "readonly" in call.command.flags for call in self._calls):
+        if not self._watched and not any(call.command.deferred or "readonly" in call.command.flags for call in self._calls):
             return await self._replies(None)
         try:
             async with self._context.cache.transaction() as transaction:
-                return await self._replies(transaction)
+                return NULL_ARRAY if self._changed() else await self._replies(transaction)
         except StorageError:
             if any(call.command.writes for call in self._calls):
                 raise
-            return await self._replies(None)  # without a store every lookup is a miss, or known to memory
+            # Without a store every lookup is a miss, or known to memory.
+            return NULL_ARRAY if self._changed() else await self._replies(None)
+
+    def _changed(self) -> bool:
+        """Whether a watched model is not what it was at WATCH."""
+        models = self._context.cache.models
+        return any(models.state_of(name) != state for name, state in self._watched.items())
 
     async def _replies(self, transaction: Transaction | None) -> object:
         return [await self._reply(position, transaction) for position in range(len(self._calls))]
 
     async def _reply(self, position: int, transaction: Transaction | None) -> object:
         call = self._calls[position]
+        begun = self._context.cache.timer()
+        result = await self._result(position, transaction)
+        account(self._context, self._client, call.command, call.words, begun=begun, result=result)
+        return result
+
+    async def _result(self, position: int, transaction: Transaction | None) -> object:
+        call = self._calls[position]
+        denied = self._context.access.deny_queued(self._client, call.command, call.words)
+        if denied is not None:
+            return denied
         if position in self._errors:
             return self._errors[position]
         call.within = transaction

@@ -2,8 +2,9 @@
 
 from mcserver.settings.error import SettingError
 from mcserver.settings.output import OutputLimit, OutputLimits
+from mcserver.settings.percentiles import format_percentile
 from mcserver.settings.section import ModelSettings
-from mcserver.settings.server import Settings, check_model_setting, describe_model
+from mcserver.settings.server import Settings, check_model_setting, describe_model, is_secret
 from mcserver.settings.source import load_settings
 
 __all__ = [
@@ -14,5 +15,7 @@ __all__ = [
     "Settings",
     "check_model_setting",
     "describe_model",
+    "format_percentile",
+    "is_secret",
     "load_settings",
 ]

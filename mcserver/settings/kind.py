@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 W = TypeVar("W", bound=str)
 
+Plain = bool | int | float | str | list[str]
+"""What a TOML file holds for a value."""
+
 INT_MAX = 2**31 - 1
 UINT_MAX = 2**32 - 1
 LLONG_MAX = 2**63 - 1
@@ -21,14 +24,17 @@ MB = 1024 * KB
 GB = 1024 * MB
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
+_OCTAL = re.compile(r"[0-7]{1,6}", re.ASCII)
 _MEMORY = re.compile(r"(\d+)(b|k|kb|m|mb|g|gb)?", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": KB, "m": 1000**2, "mb": MB, "g": 1000**3, "gb": GB}
 
 
 class Kind(ABC, Generic[T]):
-    """A type of setting with its bounds."""
+    """A type of setting with its bounds. `separator` stands in its text between what is an array in a TOML file."""
 
     __slots__ = ()
+
+    separator = " "
 
     @property
     @abstractmethod
@@ -47,9 +53,9 @@ class Kind(ABC, Generic[T]):
         """The text that a person would write."""
         return self.format(value)
 
-    def literal(self, value: T) -> str:
-        """The value as a TOML file has it."""
-        return f'"{self.written(value)}"'
+    def plain(self, value: T) -> Plain:
+        """What a TOML file holds for the value."""
+        return self.written(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,30 @@ class Integer(Kind[int]):
             raise ValueError("argument couldn't be parsed into an integer")
         return _bounded(int(text), self.low, self.high)
 
-    def literal(self, value: int) -> str:
-        return str(value)
+    def plain(self, value: int) -> int:
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Octal(Kind[int]):
+    """Permissions of a file, as chmod takes them: 700."""
+
+    high: int
+
+    @property
+    def valid(self) -> str:
+        return f"an octal number from 0 to {self.high:o}"
+
+    def parse(self, text: str, current: int) -> int:
+        if not _OCTAL.fullmatch(text):
+            raise ValueError("argument couldn't be parsed as an octal number")
+        value = int(text, 8)
+        if value > self.high:
+            raise ValueError(f"argument must be between 0 and {self.high:o} inclusive")
+        return value
+
+    def format(self, value: int) -> str:
+        return f"{value:o}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +150,8 @@ class Number(Kind[float]):
         """The shortest text that reads back as the same number."""
         return repr(value).removesuffix(".0")
 
-    def literal(self, value: float) -> str:
-        return self.format(value)
+    def plain(self, value: float) -> float:
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +170,8 @@ class Flag(Kind[bool]):
     def format(self, value: bool) -> str:
         return "yes" if value else "no"
 
-    def literal(self, value: bool) -> str:
-        return str(value).lower()
+    def plain(self, value: bool) -> bool:
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +224,18 @@ class Folder(Kind[Path]):
 
 @dataclass(frozen=True, slots=True)
 class Words(Kind[tuple[str, ...]]):
-    """Up to `most` words with spaces between them."""
+    """From `least` to `most` words with spaces between them."""
 
     most: int
+    least: int = 1
 
     @property
     def valid(self) -> str:
-        return f"1 to {self.most} words with spaces between them"
+        return f"{self.least} to {self.most} words with spaces between them"
 
     def parse(self, text: str, current: tuple[str, ...]) -> tuple[str, ...]:
         words = tuple(text.split())
-        if not 1 <= len(words) <= self.most:
+        if not self.least <= len(words) <= self.most:
             raise ValueError(f"argument must be {self.valid}")
         return words
 

@@ -17,6 +17,7 @@ class Option:
 
     mutable: CONFIG SET may change it while the server runs.
     secret: never shown in an error; `name-file` reads it from a file.
+    volatile: what the value names may change while the value stays, so that setting it again has it looked at again.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Option:
     help: str
     mutable: bool
     secret: bool
+    volatile: bool
 
     def parse(self, text: str, current: Any) -> Any:
         """The value of `text`. Raises ValueError in the words of CONFIG SET."""
@@ -41,9 +43,9 @@ class Option:
         return f"{self.name} got {given}, expected {self.kind.valid}"
 
 
-def option(kind: Kind[T], default: T, *, help: str, mutable: bool = True, secret: bool = False) -> T:
+def option(kind: Kind[T], default: T, *, help: str, mutable: bool = True, secret: bool = False, volatile: bool = False) -> T:
     """A dataclass field that is a setting."""
-    row = {"kind": kind, "help": help, "mutable": mutable, "secret": secret}
+    row = {"kind": kind, "help": help, "mutable": mutable, "secret": secret, "volatile": volatile}
     return field(default=default, metadata=row)
 
 

@@ -4,6 +4,8 @@ import inspect
 import textwrap
 from collections.abc import Callable
 
+import tomlkit
+
 from mcserver.settings.option import Option, options
 from mcserver.settings.section import SECTIONS
 
@@ -74,7 +76,7 @@ def _reference(row: Option) -> str:
 
 def _sample(row: Option) -> str:
     explanation = f"{row.help} Valid: {row.kind.valid}."
-    return f"\n{_comment(explanation)}# {row.name} = {row.kind.literal(row.default)}\n"
+    return f"\n{_comment(explanation)}# {row.name} = {tomlkit.item(row.kind.plain(row.default)).as_string()}\n"
 
 
 def _comment(text: str) -> str:

@@ -7,15 +7,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mcserver.settings.kind import INT_MAX, KB, MB, UINT_MAX, Choice, Fixed, Flag, Folder, Integer, Memory, Number, Text, Words
+from mcserver.settings.kind import (
+    INT_MAX,
+    KB,
+    LLONG_MAX,
+    MB,
+    UINT_MAX,
+    Choice,
+    Fixed,
+    Flag,
+    Folder,
+    Integer,
+    Memory,
+    Number,
+    Octal,
+    Text,
+    Words,
+)
+from mcserver.settings.events import KeyspaceEvents
 from mcserver.settings.option import option
 from mcserver.settings.output import OutputLimits, OutputLimitsKind
+from mcserver.settings.percentiles import Percentiles
+from mcserver.settings.users import UserLines
 
+ClientAuthentication = Literal["no", "yes", "optional"]
 Durability = Literal["always", "everysec"]
 LogLevel = Literal["debug", "verbose", "notice", "warning"]
 Loop = Literal["asyncio", "uvloop"]
+NewChannels = Literal["allchannels", "resetchannels"]
+ProtectedAction = Literal["no", "yes", "local"]
 SystemPrompt = Literal["partition", "splice", "ignore"]
 Context = Literal["match", "last-turn", "splice"]
+
+_PEM = Text(form="the path of a file in PEM format")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +47,12 @@ class Network:
     """Network and access."""
 
     bind: tuple[str, ...] = option(
-        Words(16),
+        Words(16, least=0),
         ("127.0.0.1", "-::1"),
-        mutable=False,
         help="Addresses to listen on. '-' before an address: go on without it where the machine lacks it. "
-        "'*' is every IPv4, '::*' every IPv6 address.",
+        "'*' is every IPv4, '::*' every IPv6 address. Empty: no TCP at all.",
     )
-    port: int = option(Integer(0, 65535), 6380, mutable=False, help="TCP port to listen on. 0 takes a free one, which the log names.")
+    port: int = option(Integer(0, 65535), 6380, help="TCP port to listen on. 0: none, where clients come over TLS or a unix socket.")
     tcp_backlog: int = option(
         Integer(0), 511, mutable=False, help="Connections that may wait to be accepted, within the system's own limit (somaxconn on Linux)."
     )
@@ -40,10 +63,89 @@ class Network:
         Integer(0, unit="seconds"), 0, help="Close a connection that has been idle this long; subscribers stay. 0 never closes."
     )
     maxclients: int = option(Integer(1, UINT_MAX), 10_000, help="Connections at a time; one more is told so and closed.")
+    unixsocket: str = option(
+        Text(form="the path of a socket"),
+        "",
+        mutable=False,
+        help="Unix socket to listen on as well. What an ended server left at this path is taken over. Empty: none.",
+    )
+    unixsocketperm: int = option(
+        Octal(0o777), 0, mutable=False, help="Permissions of the unix socket, such as 770. 0: what the system gives it."
+    )
     protected_mode: bool = option(
         Flag(), True, help="Without a password, serve only clients of this machine, whatever addresses the server listens on."
     )
     requirepass: str = option(Text(), "", secret=True, help="Password that a client gives with AUTH or HELLO. Empty: none is asked for.")
+
+
+@dataclass(frozen=True, eq=False)
+class Tls:
+    """TLS.
+
+    A file is read again when it is set again, even to the same path, and at SIGHUP: so a renewed certificate is taken without a restart.
+    """
+
+    tls_port: int = option(Integer(0, 65535), 0, help="TCP port to listen on for clients that come with TLS. 0: none.")
+    tls_cert_file: str = option(_PEM, "", volatile=True, help="The server's certificate, with the chain above it.")
+    tls_key_file: str = option(_PEM, "", volatile=True, help="The private key of the certificate.")
+    tls_key_file_pass: str = option(Text(), "", secret=True, help="What the private key is encrypted with, where it is.")
+    tls_ca_cert_file: str = option(_PEM, "", volatile=True, help="Certificates of the authorities whose clients are trusted.")
+    tls_ca_cert_dir: str = option(
+        Text(form="the path of a folder"), "", volatile=True, help="The same as a folder, its files named as by openssl rehash."
+    )
+    tls_auth_clients: ClientAuthentication = option(
+        Choice(("no", "yes", "optional")),
+        "yes",
+        help="Whether a client needs a certificate of these authorities. optional: it may have one, which then must be good.",
+    )
+    tls_protocols: str = option(
+        Text(r"(?i:TLSv1\.[23]( +TLSv1\.[23])*)?", "TLSv1.2, TLSv1.3, or both with a space between them"),
+        "",
+        help="Versions of TLS that are spoken. Empty: both.",
+    )
+    tls_ciphers: str = option(
+        Text(), "", help="Ciphers of TLS 1.2, as openssl ciphers takes them. Empty: those that Python holds for safe."
+    )
+    tls_ciphersuites: str = option(
+        Text(), "", help="Ciphers of TLS 1.3, with colons between them. Empty: all. Only with a Python that can set them, from 3.15."
+    )
+    tls_prefer_server_ciphers: bool = option(Flag(), False, help="The server's order of ciphers counts, not the client's.")
+    tls_session_caching: str = option(Fixed("yes"), "yes", help="A client that returns may go on with the keys of its last connection.")
+    tls_dh_params_file: str = option(
+        _PEM, "", volatile=True, help="Parameters of Diffie-Hellman for old ciphers. Empty: these are not used."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Users:
+    """Users and their rights."""
+
+    aclfile: str = option(
+        Text(form="the path of a file"),
+        "",
+        mutable=False,
+        help="File with the users, one a line, read at the start and by ACL LOAD, written by ACL SAVE; a path from dir on. "
+        "With it requirepass counts only as long as the file says nothing of the user default.",
+    )
+    user: tuple[str, ...] = option(
+        UserLines(),
+        (),
+        mutable=False,
+        secret=True,
+        help="A user: its name and its rules as for ACL SETUSER. May be given several times. Not together with aclfile.",
+    )
+    acl_pubsub_default: NewChannels = option(
+        Choice(("allchannels", "resetchannels")), "resetchannels", help="Whether a new user may use every channel, or none."
+    )
+    acllog_max_len: int = option(Integer(0, LLONG_MAX), 128, help="Entries that ACL LOG keeps, the latest ones.")
+    cluster_enabled: bool = option(
+        Flag(),
+        False,
+        mutable=False,
+        help="Answer CLUSTER as a cluster of one node that has every slot, for client libraries that speak to clusters only.",
+    )
+    cluster_announce_ip: str = option(Text(), "", help="Address that CLUSTER tells clients. Empty: the one that they have come to.")
+    cluster_announce_port: int = option(Integer(0, 65535), 0, help="The same for the port. 0: the one that they have come to.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +161,11 @@ class Limits:
         OutputLimits(),
         help="Unread replies per class of client: bytes at which the connection is closed at once, "
         "and bytes over which it is closed after so many seconds.",
+    )
+    maxmemory_clients: int = option(
+        Memory(),
+        0,
+        help="Most bytes that all clients together may have in their buffers; past it those with the most are cut off. 0: no limit.",
     )
     max_query_bytes: int = option(Memory(1, 512 * MB), MB, help="Longest query, system prompt and PARAMS together.")
     max_answer_bytes: int = option(Memory(1, 512 * MB), 16 * MB, help="Longest answer, and longest META.")
@@ -98,6 +205,48 @@ class Process:
     databases: str = option(Fixed("1"), "1", mutable=False, help="There is one database; models are its keys.")
     save: str = option(Fixed(""), "", mutable=False, help="Snapshots are not taken by time: every write is kept as it is made.")
     appendonly: str = option(Fixed("yes"), "yes", mutable=False, help="Every write is logged before it is acknowledged.")
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """Notifications, slow log, latency and debugging."""
+
+    notify_keyspace_events: frozenset[str] = option(
+        KeyspaceEvents(),
+        frozenset(),
+        help="Events that are published. K: to __keyspace@0__:model, E: to __keyevent@0__:event, and the classes: d entries set, removed, "
+        "truncated and a model's settings changed, g models dropped and entries given another time to live, x entries expired, n new "
+        "models, A all but n. Empty: none.",
+    )
+    tracking_table_max_keys: int = option(
+        Integer(0, LLONG_MAX),
+        1_000_000,
+        help="Models that are remembered for CLIENT TRACKING; past it clients are told to forget the oldest. 0: no limit.",
+    )
+
+    slowlog_log_slower_than: int = option(
+        Integer(-1, LLONG_MAX, "microseconds"),
+        10_000,
+        help="Commands that take at least this long are kept for SLOWLOG, counted from when they begin to when their reply is ready: "
+        "a lookup that has to embed its question counts the embedding. 0 keeps every command, -1 none.",
+    )
+    slowlog_max_len: int = option(Integer(0, LLONG_MAX), 128, help="Commands that the slow log keeps, the latest ones.")
+    latency_monitor_threshold: int = option(
+        Integer(0, LLONG_MAX, "milliseconds"), 0, help="Events that take at least this long are kept for LATENCY. 0 keeps none."
+    )
+    latency_tracking: bool = option(
+        Flag(), True, help="Keep a histogram of every command's time, for LATENCY HISTOGRAM and INFO latencystats."
+    )
+    latency_tracking_info_percentiles: tuple[float, ...] = option(
+        Percentiles(), (50.0, 99.0, 99.9), help="Percentiles of the time per command that INFO latencystats shows."
+    )
+    enable_debug_command: ProtectedAction = option(
+        Choice(("no", "yes", "local")),
+        "no",
+        mutable=False,
+        help="Whether DEBUG may be used: by nobody, by everybody, or only by clients of this machine.",
+    )
+    enable_module_command: str = option(Fixed("no"), "no", mutable=False, help="Modules cannot be loaded.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,5 +319,5 @@ class ModelSettings:
     max_turns: int = option(Integer(0), 0, help="Latest turns of a conversation that count. 0: all.")
 
 
-SECTIONS: tuple[type, ...] = (Network, Limits, Process, Embedding, Search, ModelSettings)
+SECTIONS: tuple[type, ...] = (Network, Tls, Users, Limits, Process, Observation, Embedding, Search, ModelSettings)
 """In the order of the reference page."""

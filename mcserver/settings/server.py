@@ -1,13 +1,15 @@
 """The settings in force: read as attributes, shown and changed by name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 from mcserver.settings.error import SettingError
 from mcserver.settings.option import Option, look_up, options
-from mcserver.settings.section import SECTIONS, Embedding, Limits, ModelSettings, Network, Process, Search
+from mcserver.settings.origin import Origin
+from mcserver.settings.section import SECTIONS, Embedding, Limits, ModelSettings, Network, Observation, Process, Search, Tls, Users
+from storage.glob import Glob
 
 MODEL_TABLE: Mapping[str, Option] = {option.name: option for option in options(ModelSettings)}
 """The settings that a model may have of its own, by name."""
@@ -16,11 +18,18 @@ TABLE: Mapping[str, Option] = {option.name: option for section in SECTIONS for o
 """Every setting, by name."""
 
 
+Stage = Callable[[str], AbstractContextManager[None]]
+"""Makes changed settings true, given the name of the first of them. On entering, with the new values in place, it prepares all that can go
+wrong, or raises SettingError with the reason; on leaving it takes effect; on leaving with an exception it undoes what it prepared."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Settings(ModelSettings, Search, Embedding, Process, Limits, Network):
+class Settings(ModelSettings, Search, Embedding, Observation, Process, Limits, Users, Tls, Network):
     """All settings of a server. Frozen for everyone who reads them: `assign` is the one way to change them."""
 
+    origin: Origin = field(default=Origin(), init=False)  # noqa: RUF009 - frozen
     _subscribers: dict[str, list[Callable[[], None]]] = field(default_factory=dict, init=False)
+    _stages: dict[str, list[Stage]] = field(default_factory=dict, init=False)
 
     def describe(self, patterns: Sequence[str]) -> dict[str, str]:
         """Names that one of the glob patterns matches, with their values as text, as CONFIG GET answers them."""
@@ -29,20 +38,35 @@ class Settings(ModelSettings, Search, Embedding, Process, Limits, Network):
     def assign(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Change settings by (name, text), all of them or none. Raises SettingError in the words of CONFIG SET, without its code.
 
-        Subscribers of what is another value now are called afterwards, once each.
+        Stages of what is another value now, and of what is volatile, take part. Subscribers are called afterwards, once each.
         """
         rows = _assignable([name for name, _ in pairs])
         texts = [text for _, text in pairs]
         values = {row.name: self._read(row, text) for row, text in zip(rows, texts, strict=True)}
         changed = [row for row in rows if values[row.name] != getattr(self, row.attribute)]
-        for row in changed:
-            object.__setattr__(self, row.attribute, values[row.name])
+        before = {row.attribute: getattr(self, row.attribute) for row in changed}
+        self._store({row.attribute: values[row.name] for row in changed})
+        try:
+            self._make_true(row.name for row in rows if row in changed or row.volatile)
+        except BaseException:
+            self._store(before)
+            raise
+        self.trace(self.origin.without([row.name for row in changed]))
         for callback in dict.fromkeys(callback for row in changed for callback in self._subscribers.get(row.name, ())):
             callback()
 
     def subscribe(self, name: str, callback: Callable[[], None]) -> None:
         """Have `callback` called after each change of a setting."""
         self._subscribers.setdefault(look_up(TABLE, name).name, []).append(callback)
+
+    def trace(self, origin: Origin) -> None:
+        """Note where the settings come from."""
+        object.__setattr__(self, "origin", origin)
+
+    def govern(self, names: Iterable[str], stage: Stage) -> None:
+        """Have `stage` make changes of these settings true, or refuse them."""
+        for name in names:
+            self._stages.setdefault(look_up(TABLE, name).name, []).append(stage)
 
     def model(self, overrides: Mapping[str, str]) -> ModelSettings:
         """What is in force for a model with these settings of its own, given as text.
@@ -55,11 +79,34 @@ class Settings(ModelSettings, Search, Embedding, Process, Limits, Network):
                 values[MODEL_TABLE[name].attribute] = check_model_setting(name, text)
         return ModelSettings(**values)
 
+    def _make_true(self, names: Iterable[str]) -> None:
+        """Go through the stages of these settings, each once: all prepare before the first takes effect."""
+        first: dict[Stage, str] = {}
+        for name in names:
+            for stage in self._stages.get(name, ()):
+                first.setdefault(stage, name)
+        with ExitStack() as prepared:
+            for stage, name in first.items():
+                try:
+                    prepared.enter_context(stage(name))
+                except SettingError as error:
+                    raise _failed(name, str(error)) from None
+
+    def _store(self, values: Mapping[str, Any]) -> None:
+        for attribute, value in values.items():
+            object.__setattr__(self, attribute, value)
+
     def _read(self, row: Option, text: str) -> Any:
         try:
             return row.parse(text, getattr(self, row.attribute))
         except ValueError as error:
             raise _failed(row.name, str(error)) from None
+
+
+def is_secret(name: str) -> bool:
+    """Whether the setting of this name, in any case, must not be shown."""
+    row = TABLE.get(name.lower())
+    return row is not None and row.secret
 
 
 def check_model_setting(name: str, text: str) -> Any:
@@ -77,9 +124,18 @@ def describe_model(settings: ModelSettings, patterns: Sequence[str]) -> dict[str
 
 
 def _describe(settings: object, table: Mapping[str, Option], patterns: Sequence[str]) -> dict[str, str]:
-    wanted = [pattern.lower().replace("[^", "[!") for pattern in patterns]
-    rows = [row for row in table.values() if any(fnmatchcase(row.name, pattern) for pattern in wanted)]
-    return {row.name: row.format(getattr(settings, row.attribute)) for row in rows}
+    return {name: row.format(getattr(settings, row.attribute)) for pattern in patterns for name, row in _matching(table, pattern)}
+
+
+def _matching(table: Mapping[str, Option], pattern: str) -> Iterator[tuple[str, Option]]:
+    """As Redis: a pattern is compared without regard to case, a plain name is answered as it was asked for."""
+    lower = pattern.lower()
+    if not any(character in pattern for character in "[*?"):
+        if lower in table:
+            yield pattern, table[lower]
+        return
+    glob = Glob(lower)
+    yield from ((name, row) for name, row in table.items() if glob.matches(name))
 
 
 def _assignable(names: Sequence[str]) -> list[Option]:

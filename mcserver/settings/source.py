@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from mcserver.settings.error import SettingError
 from mcserver.settings.kind import Flag
 from mcserver.settings.option import Option, nearest
+from mcserver.settings.origin import Origin
 from mcserver.settings.server import TABLE, Settings
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -17,8 +18,8 @@ VARIABLE_PREFIX = "MCSERVER_"
 DEFAULT_CONF = Path("conf")
 COMMON_FILE = "mcserver.toml"
 
-_FILE_SUFFIX = "-file"
-_SECRET_FILES = {f"{row.name}{_FILE_SUFFIX}": row for row in TABLE.values() if row.secret}
+FILE_SUFFIX = "-file"
+_SECRET_FILES = {f"{row.name}{FILE_SUFFIX}": row for row in TABLE.values() if row.secret}
 _SOURCE_NAMES = ("env", "conf")
 """Say which files are read, so no file can set them."""
 
@@ -42,8 +43,11 @@ def load_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     given = [*read_environment(environ), *read_arguments(argv)]
     chosen = {one.name: one for one in given if one.name in _SOURCE_NAMES}
-    files = _read_files(chosen.get("conf"), chosen.get("env"))
-    return _settle([*files, *(one for one in given if one.name not in _SOURCE_NAMES)])
+    files = _find_files(chosen.get("conf"), chosen.get("env"))
+    everything = [one for file in files for one in read_file(file)] + [one for one in given if one.name not in _SOURCE_NAMES]
+    settings = Settings(**settle(everything))
+    settings.trace(Origin(tuple(path.absolute() for path in files), _secrets(everything)))
+    return settings
 
 
 def read_arguments(argv: Sequence[str]) -> Iterator[Given]:
@@ -81,15 +85,12 @@ def read_file(path: Path) -> Iterator[Given]:
         yield Given(name, value, f"{path} line {_line(source, name)}")
 
 
-def _read_files(conf: Given | None, env: Given | None) -> Iterator[Given]:
+def _find_files(conf: Given | None, env: Given | None) -> list[Path]:
     folder = Path(conf.value) if conf else DEFAULT_CONF
     if conf and not folder.is_dir():
         raise SettingError(f"{conf.origin}: there is no folder {folder}")
     common = folder / COMMON_FILE
-    if common.is_file():
-        yield from read_file(common)
-    if env:
-        yield from read_file(_environment_file(folder, env))
+    return [*([common] if common.is_file() else []), *([_environment_file(folder, env)] if env else [])]
 
 
 def _environment_file(folder: Path, env: Given) -> Path:
@@ -101,11 +102,11 @@ def _environment_file(folder: Path, env: Given) -> Path:
     return path
 
 
-def _settle(given: Sequence[Given]) -> Settings:
-    """Every value is checked, also one that a later source takes the place of."""
+def settle(given: Iterable[Given]) -> dict[str, Any]:
+    """The values in force, by attribute. Every one is checked, also one that a later source takes the place of. Raises SettingError."""
     values = {row.attribute: row.default for row in TABLE.values()}
     for one in given:
-        row = _row(one)
+        row = option_of(one)
         try:
             text = _read_secret(one.value) if one.name in _SECRET_FILES else _text(row, one.value)
             values[row.attribute] = row.parse(text, values[row.attribute])
@@ -113,10 +114,17 @@ def _settle(given: Sequence[Given]) -> Settings:
             raise SettingError(f"{one.origin}: cannot read {one.value}: {_reason(error)}") from None
         except ValueError:
             raise SettingError(f"{one.origin}: {row.refusal(one.value)}") from None
-    return Settings(**values)
+    return values
 
 
-def _row(given: Given) -> Option:
+def _secrets(given: Iterable[Given]) -> dict[str, str]:
+    """The paths of the secrets that were last given as a file."""
+    last = {option_of(one).name: one for one in given}
+    return {name: str(one.value) for name, one in last.items() if one.name != name}
+
+
+def option_of(given: Given) -> Option:
+    """The setting that is given, itself or as the file of a secret. Raises SettingError."""
     row = TABLE.get(given.name) or _SECRET_FILES.get(given.name)
     if row is None:
         if given.name in _SOURCE_NAMES:
@@ -138,7 +146,7 @@ def _text(row: Option, value: Any) -> str:
         case bool():
             return row.format(value)
         case list() if all(isinstance(word, str) for word in value):
-            return " ".join(value)
+            return row.kind.separator.join(value)
         case str() | int() | float():
             return str(value)
     raise ValueError(value)

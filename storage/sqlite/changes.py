@@ -176,7 +176,7 @@ def _truncate_tags(connection: sqlite3.Connection, truncate: Truncate) -> Outcom
 
 def _discard(connection: sqlite3.Connection, model: Model) -> int:
     """Leave the rows of the model's epoch to the sweep; how many they are."""
-    (count, _, _) = connection.execute(sql.USAGE, (model.id,)).fetchone()
+    (count, _, _) = connection.execute(sql.USAGE, (model.id, 0)).fetchone()
     connection.execute(sql.DISCARD, (model.id, model.epoch))
     return int(count)
 

@@ -5,7 +5,7 @@ Checkpoints run here and not at a commit, so that nobody's acknowledgement waits
 
 import logging
 import os
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from storage.errors import StoreUnavailable
 from storage.sqlite.connection import checkpoint, open_checkpointer
@@ -27,6 +27,7 @@ class Keeper:
         self._log = _open_log(path) if sync_log else None
         self._written = 0
         self._unsynced = False
+        self._syncing = Lock()
         self._failure: OSError | None = None
         self._due = Event()
         self._stopping = False
@@ -61,7 +62,11 @@ class Keeper:
             raise StoreUnavailable(message)
 
     def sync(self) -> None:
-        """Sync the log if commits were written to it since the last time."""
+        """Sync the log if commits were written to it since the last time. Any thread may ask for it; a sync under way is waited for."""
+        with self._syncing:
+            self._sync()
+
+    def _sync(self) -> None:
         if self._log is None or not (self._unsynced or self._failure):
             return
         # Before the sync: a commit that comes in between is seen by the next one.

@@ -61,9 +61,9 @@ def models(connection: sqlite3.Connection) -> list[Model]:
     return [model_of(row) for row in connection.execute(sql.MODELS).fetchall()]
 
 
-def usage(connection: sqlite3.Connection, model_id: int) -> Usage:
-    """What the model's epoch holds."""
-    return Usage(*connection.execute(sql.USAGE, (model_id,)).fetchone())
+def usage(connection: sqlite3.Connection, model_id: int, *, now: int) -> Usage:
+    """What the model's epoch holds and has not expired."""
+    return Usage(*connection.execute(sql.USAGE, (model_id, now)).fetchone())
 
 
 def expired(connection: sqlite3.Connection, now: int, limit: int) -> list[tuple[int, int]]:

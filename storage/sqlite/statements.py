@@ -22,9 +22,17 @@ _MODEL = "SELECT id, name, epoch, embedder, dimension, settings, created FROM mo
 MODELS = _MODEL + "ORDER BY id"
 MODEL_BY_ID = _MODEL + "WHERE id = ?"
 MODEL_BY_NAME = _MODEL + "WHERE name = ?"
+# Triggers count every row. Of those the expired ones are taken off: as many as the next sweep will remove.
 USAGE = """
-SELECT ifnull(sum(u.entries), 0), ifnull(sum(u.bytes), 0), count(*)
-FROM model m CROSS JOIN partition_usage u ON u.model_id = m.id AND u.epoch = m.epoch WHERE m.id = ?
+WITH gone AS (
+    SELECT e.partition, count(*) AS entries, sum(e.bytes) AS bytes
+    FROM entry e INDEXED BY entry_by_expiry CROSS JOIN model m ON m.id = e.model_id AND m.epoch = e.epoch
+    WHERE e.expires > 0 AND e.expires <= ?2 AND m.id = ?1 GROUP BY e.partition
+)
+SELECT ifnull(sum(u.entries - ifnull(g.entries, 0)), 0), ifnull(sum(u.bytes - ifnull(g.bytes, 0)), 0),
+    count(*) FILTER (WHERE u.entries > ifnull(g.entries, 0))
+FROM model m CROSS JOIN partition_usage u ON u.model_id = m.id AND u.epoch = m.epoch LEFT JOIN gone g ON g.partition = u.partition
+WHERE m.id = ?1
 """
 # Text and tags only where the caller filters by them.
 SCAN = """

@@ -36,6 +36,7 @@ class _Parts:
 
     loop: AbstractEventLoop
     writer: Writer
+    keeper: Keeper
     point_reader: sqlite3.Connection
     bulk_reader: sqlite3.Connection
     bulk_thread: ThreadPoolExecutor
@@ -82,7 +83,7 @@ class SqliteStore:
             writer = Writer(connection, keeper, loop, path=path, limit_units=self._limit_units, limit_bytes=self._limit_bytes)
             writer.start()
             resources.callback(writer.stop)
-            return _Parts(loop, writer, point_reader, bulk_reader, bulk_thread, resources.pop_all())
+            return _Parts(loop, writer, keeper, point_reader, bulk_reader, bulk_thread, resources.pop_all())
 
     async def close(self) -> None:
         """Commit what was accepted, empty the log into the database, end the threads. An open transaction is waited for."""
@@ -103,6 +104,15 @@ class SqliteStore:
         future = writer.future()
         writer.submit(Unit(tuple(writes), now, weigh(writes), future))
         return future
+
+    async def sync(self) -> None:
+        """Sync the log now: nothing to do where every commit has."""
+        await asyncio.to_thread(self._sync, self._parts.keeper)
+
+    @staticmethod
+    def _sync(keeper: Keeper) -> None:
+        keeper.sync()
+        keeper.check()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
@@ -151,9 +161,9 @@ class SqliteStore:
         """(model id, entry id) of rows whose time was over at `now`, the longest expired first."""
         return await self._in_bulk(rows.expired, now, limit)
 
-    async def usage(self, model_id: int) -> Usage:
+    async def usage(self, model_id: int, *, now: int = 0) -> Usage:
         """What the model holds, exactly: triggers count it in the transaction of every write."""
-        return await self._in_bulk(rows.usage, model_id)
+        return await self._in_bulk(rows.usage, model_id, now=now)
 
     async def _in_bulk(self, read: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **options: _P.kwargs) -> _T:
         parts = self._parts

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from storage.records import Entry, Outcome, Write
+from storage.records import Entry, Outcome, Usage, Write
 from storage.sqlite import changes, rows
 from storage.sqlite.writer import Job, Session, Writer
 
@@ -32,6 +32,19 @@ class SqliteTransaction:
         """The entries of these ids as they are within the transaction."""
         entries: list[Entry | None] = await self._ask(partial(rows.get, model_id=model_id, ids=ids))
         return entries
+
+    async def scan(
+        self, model_id: int, after: int, *, count: int, match: str = "", tags: Sequence[str] = (), now: int = 0
+    ) -> tuple[int, list[int]]:
+        """Ids greater than `after` as they are within the transaction, and the cursor to go on with."""
+        step = partial(rows.scan, model_id=model_id, after=after, count=count, match=match, tags=tags, now=now)
+        found: tuple[int, list[int]] = await self._ask(step)
+        return found
+
+    async def usage(self, model_id: int, *, now: int = 0) -> Usage:
+        """What the model holds within the transaction."""
+        held: Usage = await self._ask(partial(rows.usage, model_id=model_id, now=now))
+        return held
 
     def commit(self) -> "Future[None]":
         """End it and make it durable; whoever waits gets the error if that failed."""

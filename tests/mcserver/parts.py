@@ -12,8 +12,9 @@ import numpy as np
 from embedding.seam import Vectors
 from mcserver.cache import SemanticCache
 from mcserver.commands import FAMILIES
-from mcserver.context import Client, Context
+from mcserver.context import Buffers, Client, Context
 from mcserver.dispatch import execute, resolve, wire_error
+from mcserver.listener import Listener
 from mcserver.server import Server
 from mcserver.settings import Settings
 from mcserver.statistics import ServerStatistics
@@ -170,6 +171,30 @@ class Store(SqliteStore):
         return entries
 
 
+class SilentLink:
+    """The link of a client without a connection: keeps what is pushed, and whether it was closed."""
+
+    def __init__(self, held: Buffers = Buffers(0, 0)) -> None:
+        self.held = held
+        self.pushed: list[bytes] = []
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def push(self, data: bytes) -> None:
+        self.pushed.append(data)
+
+    def buffers(self) -> Buffers:
+        return self.held
+
+    def disturb(self) -> None:
+        """Nothing runs by itself here."""
+
+
 class Parts:
     """What a server is made of; `ask` runs a command as a connection would."""
 
@@ -199,9 +224,9 @@ class Parts:
             fd=10,
             created=STARTED,
             last_active=STARTED,
+            user=self.context.access.default,
             authenticated=True,
-            close=lambda: None,
-            buffered=lambda: (0, 0),
+            link=SilentLink(),
             protocol=3,
         )
 
@@ -276,9 +301,8 @@ class Tcp:
         self.port = 0
 
     async def listen(self) -> None:
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.port = listening.getsockname()[1]
-        await self.server.listen([listening])
+        self.port = free_port()
+        self.server.listen(Listener(Settings(bind=("127.0.0.1",), port=self.port)))
 
     async def connect(self) -> Peer:
         peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port))
@@ -318,6 +342,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what it asks about tells nobody
             await asyncio.sleep(0)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def to_bytes(word: Word) -> bytes:

@@ -35,3 +35,17 @@ def test_processor_time_goes_on():
     assert after.user + after.system > before.user + before.system
     children = process.processor_time(resource.RUSAGE_CHILDREN)
     assert children.user >= 0 <= children.system
+
+
+def test_as_many_open_files_as_are_wanted_and_allowed(monkeypatch):
+    limits = {"soft": 1024, "hard": 4096}
+    monkeypatch.setattr(process.resource, "getrlimit", lambda _: (limits["soft"], limits["hard"]))
+    monkeypatch.setattr(process.resource, "setrlimit", lambda _, pair: limits.update(soft=pair[0], hard=pair[1]))
+    assert process.raise_open_files(1000) == 1024
+    assert process.raise_open_files(2000) == 2000
+    assert process.raise_open_files(9000) == 4096
+    assert limits == {"soft": 4096, "hard": 4096}
+    limits["hard"] = resource.RLIM_INFINITY
+    assert process.raise_open_files(9000) == 9000
+    limits["soft"] = resource.RLIM_INFINITY
+    assert process.raise_open_files(10_000) == 10_000

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from mcserver import server as module
-from mcserver.folder import StartupError
-from mcserver.server import Server, bind_sockets
+from mcserver.listener import Listener
+from mcserver.server import Server
 from mcserver.settings import Settings
-from tests.mcserver.parts import Tcp, error_text, until
+from tests.mcserver.parts import Peer, Tcp, error_text, until
 
 
 class TestAdmission:
@@ -46,17 +46,24 @@ class TestAdmission:
             ("192.168.1.7", {}, False),
             ("fe80::1%eth0", {}, False),
             ("192.168.1.7", {"requirepass": "x"}, True),
+            ("2001:db8::1", {"requirepass": "x"}, True),
             ("192.168.1.7", {"protected-mode": "no"}, True),
+            ("192.168.1.7", {"protected-mode": "no", "bind": "127.0.0.1 192.168.1.2"}, True),
+            ("192.168.1.7", {"bind": "127.0.0.1 192.168.1.2"}, False),
         ],
     )
     async def test_protected_mode(self, parts, peer, settings, allowed):
         parts.settings.assign(list(settings.items()))
-        server = Server(parts.context)
-        connection = FakeConnection(peer)
-        refusal = server.admit(connection)
+        refusal = Server(parts.context).admit(FakeConnection(peer))
         assert (refusal == "") == allowed
         if not allowed:
             assert refusal.startswith("DENIED mcserver is running in protected mode")
+
+    @pytest.mark.parametrize(("nopass", "allowed"), [(True, False), (False, True)])
+    async def test_protected_mode_follows_the_default_user(self, parts, nopass, allowed):
+        """Its password may have been given with ACL, and there may be other users."""
+        parts.context.access.default.nopass = nopass
+        assert (Server(parts.context).admit(FakeConnection("192.168.1.7")) == "") == allowed
 
     async def test_a_client_that_is_gone_already(self, parts):
         connection = FakeConnection(None)
@@ -66,6 +73,19 @@ class TestAdmission:
         connection = FakeConnection("::1")
         Server(parts.context).admit(connection)
         assert connection.client.address == "[::1]:5000"
+
+    async def test_a_unix_socket(self, parts, tmp_path):
+        """Protected mode is not for them, nor are probes of the line."""
+        path = str(tmp_path / "s")
+        server = Server(parts.context)
+        server.listen(Listener(Settings(port=0, unixsocket=path)))
+        reader, writer = await asyncio.open_unix_connection(path)
+        peer = Peer(reader, writer)
+        shown = await peer.ask("CLIENT", "INFO")
+        assert f" addr={path}:0 laddr={path}:0 " in shown.decode()
+        assert " flags=U " in shown.decode()
+        writer.transport.abort()
+        await server.close()
 
     @pytest.mark.parametrize("seconds", ["0", "1", "300"])
     async def test_keep_alive(self, parts, tcp, seconds):
@@ -165,57 +185,3 @@ class TestShutdown:
 
     async def test_before_it_ever_listened(self, parts):
         await Server(parts.context).close()
-
-
-class TestSockets:
-    def bind(self, *addresses: str, port: int = 0) -> list[tuple[str, int]]:
-        sockets = bind_sockets(Settings(bind=addresses, port=port))
-        try:
-            return [bound.getsockname()[:2] for bound in sockets]
-        finally:
-            for bound in sockets:
-                bound.close()
-
-    def test_all_on_one_port(self):
-        (first, port), (second, same) = self.bind("127.0.0.1", "127.0.0.2")
-        assert (first, second) == ("127.0.0.1", "127.0.0.2")
-        assert port == same > 0
-
-    def test_every_address(self):
-        [(host, _)] = self.bind("*")
-        assert host == "0.0.0.0"
-
-    def test_ipv6_is_a_socket_of_its_own(self):
-        try:
-            [(host, port), *_] = [bound[:2] for bound in self.bind("::1")]
-        except StartupError:
-            pytest.skip("the machine has no IPv6")
-        assert host == "::1"
-        with socket.create_server(("127.0.0.1", port)):
-            assert self.bind("::1", port=port) == [("::1", port)]
-
-    def test_an_address_that_may_be_missing(self):
-        assert len(self.bind("-192.0.2.1", "127.0.0.1")) == 1
-
-    def test_an_address_that_is_missing(self):
-        with pytest.raises(StartupError, match=r"cannot listen on 192.0.2.1 port 0: cannot assign requested address"):
-            self.bind("192.0.2.1")
-
-    def test_none_left(self):
-        with pytest.raises(StartupError, match=r"none of the addresses of bind can be listened on: -192.0.2.1"):
-            self.bind("-192.0.2.1")
-
-    def test_a_port_that_is_taken(self):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-            with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1 port {port}: address already in use"):
-                self.bind("127.0.0.1", port=port)
-
-    async def test_a_port_that_another_took_first(self, parts):
-        [first] = bind_sockets(Settings(bind=("127.0.0.1",), port=0))
-        port = first.getsockname()[1]
-        [second] = bind_sockets(Settings(bind=("127.0.0.1",), port=port))
-        first.listen()
-        server = Server(parts.context)
-        with first, second, pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"):
-            await server.listen([second])

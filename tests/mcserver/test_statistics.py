@@ -36,6 +36,19 @@ class TestLatency:
         assert latency.percentiles((1,))[0] > 1 << 30
 
 
+def test_counters_of_one_model_are_added_to_those_of_another():
+    first, second = (ModelStatistics(exact=1, semantic=2, sets=3, tokens_saved=4, cost_saved=0.5) for _ in range(2))
+    first.misses["empty"] = 1
+    second.misses.update(empty=2, tags=3)
+    first.latency.record(5)
+    second.latency.record(100)
+    first.add(second)
+    assert (first.exact, first.semantic, first.sets, first.tokens_saved, first.cost_saved) == (2, 4, 6, 8, 1.0)
+    assert first.misses == {"empty": 3, "tags": 3}
+    assert (first.latency.total, first.latency.percentiles((0.5, 1))[0]) == (2, 5)
+    assert second.misses == {"empty": 2, "tags": 3}
+
+
 def test_a_model_goes_back_to_zero_in_place():
     statistics = ModelStatistics(exact=3)
     statistics.misses["empty"] += 1

@@ -9,7 +9,25 @@ from hypothesis import strategies as st
 
 from protocol import reply
 from protocol.errors import CommandError, ProtocolError
-from protocol.reply import NULL_ARRAY, OK, PONG, QUEUED, RESET, RESP2, RESP3, Members, Push, Raw, Status, Verbatim, bulk, chunks, encode
+from protocol.reply import (
+    NULL_ARRAY,
+    OK,
+    PONG,
+    QUEUED,
+    RESET,
+    RESP2,
+    RESP3,
+    Members,
+    NullArray,
+    Push,
+    Raw,
+    Status,
+    Verbatim,
+    bulk,
+    chunks,
+    encode,
+)
+from tests.protocol.streams import cut
 
 
 def decode(wire: bytes) -> object:
@@ -115,36 +133,80 @@ def test_a_large_string_is_not_copied_into_the_pieces():
     assert any(piece is large for piece in chunks([1, large], RESP3))
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.binary() | st.text()
-KEYS = st.binary() | st.integers(-(2**63), 2**63 - 1)
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12)
+SIMPLE = st.text(st.characters(codec="ascii", exclude_characters="\r\n"), min_size=1)
+KEYS = st.binary() | st.integers(-(2**63), 2**63 - 1) | st.text()
+SCALARS = KEYS | st.none() | st.booleans() | st.floats(allow_nan=False) | st.just(NULL_ARRAY)
+SCALARS |= st.builds(Status, SIMPLE) | st.builds(Verbatim, st.text() | st.binary()) | st.builds(CommandError, SIMPLE)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.lists(inner, max_size=4).map(Members)
+        | st.sets(KEYS, max_size=4)
+        | st.frozensets(KEYS, max_size=4)
+        | st.dictionaries(KEYS, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
 
 
-def as_resp3(value: object) -> object:
-    """What a RESP3 client sees."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace")
-    if isinstance(value, list):
-        return [as_resp3(item) for item in value]
-    if isinstance(value, dict):
-        return {key: as_resp3(item) for key, item in value.items()}
+def seen(value: object, protocol: int) -> object:
+    """What a client sees of a value: hiredis gives sets as lists, and errors as exceptions."""
+    match value:
+        case dict() if protocol == RESP2:
+            return [seen(part, protocol) for pair in value.items() for part in pair]
+        case dict():
+            return {seen(key, protocol): seen(item, protocol) for key, item in value.items()}
+        case Members(items) | Push(items):
+            return [seen(item, protocol) for item in items]
+        case list() | tuple() | set() | frozenset():
+            return [seen(item, protocol) for item in value]
+    return seen_scalar(value, protocol)
+
+
+def seen_scalar(value: object, protocol: int) -> object:
+    match value:
+        case bool() | float() if protocol == RESP2:
+            return int(value) if isinstance(value, bool) else reply.format_float(value)
+        case str():
+            return value.encode("utf-8", "replace")
+        case Status(text) | Verbatim(text):
+            return seen_scalar(text, protocol)
+        case NullArray():
+            return None
+        case CommandError():
+            return ("error", f"{value.code} {value}")
     return value
 
 
-def as_resp2(value: object) -> object:
-    """What a RESP2 client sees."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, float):
-        return reply.format_float(value)
-    if isinstance(value, list):
-        return [as_resp2(item) for item in value]
-    if isinstance(value, dict):
-        return [as_resp2(part) for pair in value.items() for part in pair]
-    return as_resp3(value)
+def comparable(value: object) -> object:
+    """Errors compare by identity: their texts instead."""
+    match value:
+        case hiredis.ReplyError():
+            return ("error", str(value))
+        case list():
+            return [comparable(item) for item in value]
+        case dict():
+            return {key: comparable(item) for key, item in value.items()}
+    return value
 
 
-@given(VALUES)
-def test_round_trips(value: object):
-    assert decode(encode(value, RESP3)) == as_resp3(value)
-    assert decode(encode(value, RESP2)) == as_resp2(value)
+@pytest.mark.parametrize("protocol", [RESP2, RESP3])
+@given(value=VALUES | st.lists(VALUES, min_size=1, max_size=4).map(Push))
+def test_clients_read_what_was_written(value: object, protocol: int):
+    wire = encode(value, protocol)
+    assert comparable(decode(wire)) == seen(value, protocol)
+    assert b"".join(chunks(value, protocol)) == wire
+
+
+@pytest.mark.parametrize("protocol", [RESP2, RESP3])
+@given(values=st.lists(VALUES, max_size=5), places=st.lists(st.integers(0, 2**16), max_size=5))
+def test_replies_keep_their_bounds(values: list[object], places: list[int], protocol: int):
+    reader = hiredis.Reader(notEnoughData=Ellipsis)
+    found = []
+    for piece in cut(b"".join(encode(value, protocol) for value in values), places):
+        reader.feed(piece)
+        while (value := reader.gets()) is not Ellipsis:
+            found.append(comparable(value))
+    assert found == [seen(value, protocol) for value in values]

@@ -1,58 +1,12 @@
-import itertools
 import tracemalloc
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from protocol import request
 from protocol.errors import CommandError, ProtocolError, QueryBufferExceeded, unknown_command
 from protocol.reply import PONG, encode
 from protocol.request import Limits, RequestParser
-from protocol.scanner import Scanner
-
-PING = b"*1\r\n$4\r\nPING\r\n"
-Outcome = tuple[list[list[bytes]], str]
-
-
-def pack(*arguments: bytes) -> bytes:
-    return encode(list(arguments), 2)
-
-
-def single_bytes(data: bytes) -> list[bytes]:
-    return [data[index : index + 1] for index in range(len(data))]
-
-
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[start:stop] for start, stop in itertools.pairwise(edges)]
-
-
-def outcome(pieces: list[bytes], limits: Limits | None = None, *, authenticated: bool = True) -> Outcome:
-    """All requests, and the text of the error that ends them, if one does."""
-    parser = RequestParser(limits, authenticated=authenticated)
-    requests = []
-    for piece in pieces:
-        parser.feed(piece)
-        try:
-            while (found := parser.next()) is not None:
-                requests.append(found)
-        except ProtocolError as error:
-            return requests, str(error)
-    return requests, ""
-
-
-def reference(data: bytes, limits: Limits | None = None, *, authenticated: bool = True) -> Outcome:
-    """What the careful scanner alone finds."""
-    scanner = Scanner(limits or Limits(), authenticated=authenticated)
-    scanner.feed(data)
-    requests = []
-    try:
-        while (found := scanner.next()) is not None:
-            requests.append(found)
-    except ProtocolError as error:
-        return requests, str(error)
-    return requests, ""
+from tests.protocol.streams import PING, outcome, pack, reference, single_bytes
 
 
 def test_public_names():
@@ -321,51 +275,3 @@ def test_the_fast_lane_sees_every_byte_at_most_once(pieces: list[bytes], monkeyp
     data = b"".join(pieces)
     assert outcome(pieces) == reference(data)
     assert 0 < len(b"".join(seen)) <= len(data)
-
-
-# Pieces that make the two lanes disagree if anything can: what one accepts and the other does not, in all orders.
-PIECES = st.sampled_from(
-    [
-        *b"* $ + - : = ( ~ % > | _ , # t 1 0 a xx ' \xff \0".split(b" "),
-        *(b"*1\r\n", b"*2\r\n", b"*0\r\n", b"*-1\r\n", b"*12\r\n", b"*1234\r\n", b"*1\rX"),
-        *(b"$1\r\na\r\n", b"$1\r\na", b"$0\r\n", b"$5\r\nab\r\nc\r\n", b"$2\r\n", b"$-1\r\n"),
-        *(b"+a\r\n", b"+abc\r\n", b"(1\r\n", b"=5\r\ntxt:a\r\n", b":1\r\n", b"#t\r\n", b"_\r\n", b"-a\r\n", b"-\xff\r\n"),
-        *(b"~1\r\n", b"%1\r\n", b">1\r\n", b"|1\r\n"),
-        *(b"PING\r\n", b"PING 'a b'\n", b"\r\n", b"\n", b"\r", b'"', b" "),
-        *(PING, pack(b"ECHO", b"a+b"), pack(b"ECHO", b"(x)"), pack(b"SET", b"k", b"~1\r\n"), pack(b"SET", b"", b"v" * 60)),
-        pack(*[b"y"] * 12),
-    ]
-)
-STREAMS = st.lists(PIECES, max_size=12).map(b"".join) | st.binary(max_size=60)
-LIMITS = st.sampled_from([Limits(), Limits(bulk=20, query_buffer=1000), Limits(query_buffer=40), Limits(query_buffer=64, bulk=50)])
-
-
-@settings(max_examples=600)
-@given(STREAMS, st.lists(st.integers(0, 2**16), max_size=6), LIMITS, st.booleans())
-@example(b"*1\r\n+a\r\n*1\r", [], Limits(), True)
-@example(b"*2\r\n$4\r\na\r\nbxx+c\r\n", [], Limits(), True)
-@example(b"*3\r\n$1\r\na\r\n=5\r\ntxt:a\r\n+bb\r\n", [], Limits(), True)
-def test_any_chunking_of_any_stream_gives_the_same(data: bytes, places: list[int], limits: Limits, authenticated: bool):
-    expected = reference(data, limits, authenticated=authenticated)
-    assert outcome([data], limits, authenticated=authenticated) == expected
-    assert outcome(cut(data, places), limits, authenticated=authenticated) == expected
-    assert outcome(single_bytes(data), limits, authenticated=authenticated) == expected
-
-
-@given(STREAMS, LIMITS)
-def test_what_is_held_never_exceeds_the_query_buffer(data: bytes, limits: Limits):
-    parser = RequestParser(limits)
-    for piece in single_bytes(data):
-        parser.feed(piece)
-        try:
-            while parser.next() is not None:
-                pass
-        except ProtocolError:
-            return
-        assert parser.buffered <= limits.query_buffer
-
-
-@given(st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=5), max_size=8), st.lists(st.integers(0, 2**16), max_size=4))
-def test_what_was_packed_comes_back(requests: list[list[bytes]], places: list[int]):
-    data = b"".join(pack(*arguments) for arguments in requests)
-    assert outcome([data]) == outcome(cut(data, places)) == (requests, "")

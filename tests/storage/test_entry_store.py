@@ -346,6 +346,19 @@ class TestReads:
         await store.apply([DeleteExact(model.id, OTHER_PARTITION, key(1))], 1)
         assert await store.usage(model.id) == Usage(1, size + 3, 1)
 
+    async def test_usage_leaves_out_what_has_expired(self, store: EntryStore, model: Model) -> None:
+        other = await create(store, "other")
+        size = len("q") + len("a") + 4 * DIMENSION
+        same = {"query": "q", "answer": b"a"}
+        await store.apply([put(model, 1, **same), put(model, 2, **same, expires=50), put(model, 3, **same, expires=51)], 1)
+        await store.apply([put(model, 4, **same, expires=50, partition=OTHER_PARTITION), put(other, 5, **same, expires=50)], 1)
+        assert await store.usage(model.id) == Usage(4, 4 * size, 2)
+        assert await store.usage(model.id, now=49) == Usage(4, 4 * size, 2)
+        assert await store.usage(model.id, now=50) == Usage(2, 2 * size, 1)
+        assert await store.usage(model.id, now=51) == Usage(1, size, 1)
+        await store.apply([Truncate(model.id)], 50)
+        assert await store.usage(model.id, now=51) == Usage(0, 0, 0)
+
     async def test_everything_survives_a_restart(self, store: EntryStore, model: Model, connect_entries: Connect) -> None:
         await store.apply([put(model, i, tags=("t",)) for i in range(5)], 1)
         before = await store.find(model.id, [(PARTITION, key(i)) for i in range(5)])

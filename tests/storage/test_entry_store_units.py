@@ -111,6 +111,18 @@ class TestTransaction:
             assert await store.find(model.id, [(PARTITION, key(1))]) == [None]
         assert await store.find(model.id, [(PARTITION, key(1))]) == [inside]
 
+    async def test_walks_and_counts_what_it_has_written(self, store: EntryStore, model: Model) -> None:
+        [before] = await store.apply([put(model, 1, query="red", tags=("t",))], 1)
+        async with store.transaction() as transaction:
+            [blue, gone] = await transaction.apply([put(model, 2, query="blue", tags=("t",)), put(model, 3, expires=9)], 1)
+            assert await transaction.scan(model.id, 0, count=2) == (blue.id, [before.id, blue.id])
+            assert await transaction.scan(model.id, blue.id or 0, count=2) == (0, [gone.id])
+            assert await transaction.scan(model.id, 0, count=9, match="b*", tags=["t"], now=9) == (0, [blue.id])
+            assert (await transaction.usage(model.id)).entries == 3
+            assert (await transaction.usage(model.id, now=9)).entries == 2
+            assert (await store.usage(model.id)).entries == 1
+            assert await store.scan(model.id, 0, count=9) == (0, [before.id])
+
     async def test_an_exception_leaves_no_trace(self, store: EntryStore, model: Model) -> None:
         async def writes() -> None:
             async with store.transaction() as transaction:

@@ -1,8 +1,13 @@
 """CLIENT: lines, and what a client says about itself."""
 
+import asyncio
+
 import pytest
 
+from mcserver.commands.client import LINES_AT_ONCE
+from mcserver.context import WORD_OVERHEAD, Buffers
 from tests.mcserver.commands.wire import Wire
+from tests.mcserver.parts import SilentLink
 
 
 def fields(line: str) -> dict[str, str]:
@@ -10,7 +15,7 @@ def fields(line: str) -> dict[str, str]:
 
 
 async def test_a_line_tells_what_the_client_is(wire: Wire):
-    client = wire.connect(buffered=lambda: (7, 30), name="me", protocol=3)
+    client = wire.connect(link=SilentLink(Buffers(7, 30)), name="me", protocol=3)
     await wire.send("CLIENT SETINFO LIB-NAME redis-py", client)
     await wire.send("CLIENT SETINFO lib-ver 8.1.0", client)
     wire.now += 90
@@ -32,7 +37,7 @@ async def test_list_has_a_line_for_each(wire: Wire):
         "id": "2",
         "flags": "x",
         "multi": "1",
-        "multi-mem": "9",
+        "multi-mem": str(9 + 2 * WORD_OVERHEAD),
         "cmd": "ping",
     }
 
@@ -85,3 +90,20 @@ async def test_help(wire: Wire):
         "ID",
         "    Returns the id of the connection.",
     ]
+
+
+async def test_many_lines_let_others_in_between(wire: Wire):
+    connected = [wire.client, *(wire.connect() for _ in range(2 * LINES_AT_ONCE + 1))]
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    lines = (await wire.ask("CLIENT LIST")).splitlines()
+    task.cancel()
+    assert [fields(line)["id"] for line in lines] == [str(client.id) for client in connected]
+    assert turns >= 3

@@ -67,7 +67,7 @@ async def test_reset_forgets_all_but_the_library(wire: Wire):
     assert await wire.send("RESET") == b"+RESET\r\n"
     client = wire.client
     assert (client.protocol, client.name, client.transaction, client.transaction_failed) == (2, "", None, False)
-    assert (client.authenticated, client.user, client.library_name) == (True, "default", "redis-py")
+    assert (client.authenticated, client.user.name, client.library_name) == (True, "default", "redis-py")
 
 
 async def test_inside_multi_they_wait_for_exec(wire: Wire):

@@ -171,7 +171,19 @@ class TestTime:
         assert await stored.ask("MC.PERSIST", "other", 1) == 0
         assert await stored.ask("MC.EXPIRE", "other", 1, 5) == 0
 
-    @pytest.mark.parametrize("seconds", [0, -1, 2**63 - 1])
+    @pytest.mark.parametrize("seconds", [0, -1, -(2**33)])
+    async def test_none_left(self, stored, seconds):
+        assert await stored.ask("MC.EXPIRE", "m", 2, seconds) == 1
+        assert (await left(stored), stored.index.vectors) == ([1, 3], 2)
+        assert await served(stored) == [b"1", None, b"3"]
+        assert await stored.ask("MC.EXPIRE", "m", 2, seconds) == 0
+        assert await stored.ask("MC.EXPIRE", "other", 2, seconds) == 0
+
+    async def test_what_has_expired_already_is_not_found_again(self, stored):
+        stored.clock.seconds += 100
+        assert await stored.ask("MC.EXPIRE", "m", 2, 0) == 0
+
+    @pytest.mark.parametrize("seconds", [2**63 - 1, -(2**63)])
     async def test_refused(self, stored, seconds):
         assert error_text(await stored.ask("MC.EXPIRE", "m", 1, seconds)) == "ERR invalid expire time in 'mc.expire' command"
         assert await stored.ask("MC.TTL", "m", 1) == -1

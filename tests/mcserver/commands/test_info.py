@@ -7,7 +7,9 @@ import pytest
 from redis._parsers.helpers import parse_info
 
 from mcserver.commands import section
+from mcserver.context import Buffers
 from tests.mcserver.commands.wire import RUN_ID, STARTED, Wire
+from tests.mcserver.parts import Parts, SilentLink
 
 DEFAULT = "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace".split()
 ALL = "Server Clients Memory Persistence Stats Replication CPU Modules Commandstats Errorstats Latencystats Cluster Keyspace".split()
@@ -68,8 +70,9 @@ async def test_server_section(wire: Wire):
 
 
 async def test_clients_section(wire: Wire):
-    wire.connect(buffered=lambda: (3, 9))
-    wire.connect(buffered=lambda: (5, 2))
+    for held in (Buffers(3, 9), Buffers(5, 2)):
+        client = wire.connect(link=SilentLink(held))
+        wire.context.holding[client.id] = client
     found = await fields(wire, "clients")
     assert {name: value for name, value in found.items() if value != "0"} == {
         "connected_clients": "3",
@@ -166,7 +169,7 @@ async def test_command_and_latency_statistics(wire: Wire):
         "cmdstat_config|set": "calls=0,usec=0,usec_per_call=0.00,rejected_calls=2,failed_calls=0",
         "cmdstat_mc.get": "calls=3,usec=900,usec_per_call=300.00,rejected_calls=0,failed_calls=1",
     }
-    assert await fields(wire, "latencystats") == {"latency_percentiles_usec_mc.get": "p50=319,p99=319,p99.9=319"}
+    assert await fields(wire, "latencystats") == {"latency_percentiles_usec_mc.get": "p50=319.000,p99=319.000,p99.9=319.000"}
 
 
 async def test_resetstat(wire: Wire):
@@ -188,6 +191,51 @@ async def test_loading(wire: Wire):
     wire.context.loading = True
     found = await fields(wire, "persistence")
     assert (found["loading"], found["async_loading"], found["aof_enabled"]) == ("1", "0", "1")
+
+
+async def test_the_status_of_the_last_write(parts: Parts):
+    async def status() -> bytes:
+        return next(line for line in (await parts.ask("INFO", "persistence")).split(b"\r\n") if line.startswith(b"aof_last_write"))
+
+    await parts.ask("MC.SET", "m", "a", "1")
+    assert await status() == b"aof_last_write_status:ok"
+    parts.store.down = True
+    for words in (["MC.SET", "m", "b", "2"], ["MC.GET", "m", "a"]):
+        await parts.ask(*words)
+        assert await status() == b"aof_last_write_status:err"
+    parts.store.down = False
+    await parts.ask("MC.SET", "m", "b", "2")
+    assert await status() == b"aof_last_write_status:ok"
+    parts.store.commit_fails = True
+    await parts.execute(["MC.SET", "m", "c", "3"])
+    assert await status() == b"aof_last_write_status:err"
+    await parts.execute(["MC.GET", "m", "a"])
+    assert await status() == b"aof_last_write_status:err"
+    parts.store.commit_fails = False
+    await parts.execute(["MC.GET", "m", "a"])
+    assert await status() == b"aof_last_write_status:err"
+    await parts.execute(["MC.SET", "m", "c", "3"])
+    assert await status() == b"aof_last_write_status:ok"
+
+
+async def test_lookups_where_there_is_no_model_are_misses(wire: Wire):
+    for words in ("MC.GET none q", "MC.MGET none 2 a b", "MC.CREATE m", "MC.GET m q"):
+        await wire.send(words)
+    found = await fields(wire, "stats", "mc")
+    assert (found["keyspace_misses"], found["mc_misses"], found["mc_misses_empty"], found["mc_models_count"]) == ("4", "4", "4", "1")
+    assert [name for name in found if name.startswith("mc_model_")] == ["mc_model_m"]
+    await wire.send("CONFIG RESETSTAT")
+    assert (await fields(wire, "stats"))["keyspace_misses"] == "0"
+
+
+async def test_what_a_dropped_model_counted_stays_counted(wire: Wire):
+    for words in ("MC.SET m red answer", "MC.GET m red", "MC.GET m red", "MC.GET m blue", "MC.SET n red answer", "MC.GET n red"):
+        await wire.send(words)
+    before = await fields(wire, "stats", "mc_stats")
+    await wire.send("DEL m")
+    after = await fields(wire, "stats", "mc_stats")
+    for name in ("keyspace_hits", "keyspace_misses", "mc_sets", "mc_hits_exact"):
+        assert after[name] == before[name] != "0"
 
 
 STAT = {

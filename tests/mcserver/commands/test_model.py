@@ -1,4 +1,4 @@
-"""Commands on models and on the key space."""
+"""Commands on models."""
 
 import numpy as np
 import pytest
@@ -170,20 +170,3 @@ async def test_help_names_every_command(parts):
     for command in parts.context.commands:
         if command.group == "semantic":
             assert any(line.split()[0] == command.name.upper() for line in lines), command.name
-
-
-class TestFlush:
-    @pytest.mark.parametrize("words", [["FLUSHALL"], ["FLUSHDB"], ["FLUSHALL", "SYNC"], ["flushdb", "async"]])
-    async def test_all_entries_of_all_models(self, stored, words):
-        await stored.ask("MC.SET", "n", "a", "1")
-        assert await stored.ask(*words) == b"OK"
-        assert [await stored.ask("MC.GET", name, "a") for name in "mn"] == [None, None]
-        assert (await stored.ask("MC.MODELS"), stored.index.vectors) == ([b"m", b"n"], 0)
-
-    async def test_nothing_there(self, parts):
-        assert await parts.ask("FLUSHALL") == b"OK"
-
-    async def test_refused(self, stored):
-        assert error_text(await stored.ask("FLUSHALL", "NOW")) == "ERR syntax error"
-        assert error_text(await stored.ask("FLUSHALL", "SYNC", "ASYNC")) == "ERR syntax error"
-        assert await stored.ask("MC.GET", "m", "a") == b"1"

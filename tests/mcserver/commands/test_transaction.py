@@ -46,6 +46,20 @@ class TestInside:
         assert replies[3]["answer"] == b"new"
         assert replies[4:] == [1, 50, 1, None]
 
+    async def test_the_walk_and_the_description_of_a_model_do_too(self, stored):
+        replies = await stored.execute(
+            ["MC.SET", "m", "b", "2", "TAGS", 1, "x"],
+            ["MC.SCAN", "m", 0],
+            ["MC.SCAN", "m", 0, "COUNT", 1, "TAGS", 1, "x"],
+            ["MC.INFO", "m"],
+            ["MC.TRUNCATE", "m"],
+            ["MC.SCAN", "m", 0],
+            ["MC.INFO", "m"],
+        )
+        assert replies[1:3] == [[b"0", [1, 2]], [b"1", []]]
+        assert [replies[place]["entries"] for place in (3, 6)] == [2, 0]
+        assert replies[5] == [b"0", []]
+
     async def test_a_new_model(self, parts):
         assert await parts.execute(["MC.GET", "m", "a"], ["MC.SET", "m", "a", "1"], ["MC.GET", "m", "a"]) == [None, b"OK", b"1"]
 

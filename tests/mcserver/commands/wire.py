@@ -13,7 +13,7 @@ from mcserver.settings import Settings
 from mcserver.statistics import ServerStatistics
 from mcserver.table import Table
 from tests.embedding.tiny_model import TinyModel
-from tests.mcserver.parts import answered
+from tests.mcserver.parts import SilentLink, answered
 
 Words = str | list[bytes]
 STARTED = 1_700_000_000.0
@@ -37,7 +37,7 @@ class Wire:
     def __init__(self, folder: Path) -> None:
         self.now = STARTED
         self.stopped = 0
-        self.settings = Settings(dir=folder, bind=("127.0.0.1",), port=0)
+        self.settings = Settings(dir=folder, bind=("127.0.0.1",), port=0, enable_debug_command="yes")
         cache = make_cache(self.settings, OnnxEncoder(TinyModel(folder / "tiny").path, threads=1))
         cache.clock = lambda: self.now
         self.context = Context(
@@ -63,9 +63,9 @@ class Wire:
             fd=10 + number,
             created=self.now,
             last_active=self.now,
-            authenticated=not self.settings.requirepass,
-            close=lambda: None,
-            buffered=lambda: (0, 0),
+            user=self.context.access.default,
+            authenticated=self.context.access.default.open,
+            link=SilentLink(),
         )
         for name, value in changes.items():
             setattr(client, name, value)

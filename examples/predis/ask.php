@@ -1,0 +1,26 @@
+<?php
+// Predis: answer from the cache, or ask the model and store what it says. Run: php ask.php [port]
+require 'Predis/autoload.php';
+
+$cache = new Predis\Client(['port' => (int) ($argv[1] ?? 6380)]);
+
+// Stands for the call of your model.
+function ask_llm(string $question): string
+{
+    return "(the model's answer to: $question)";
+}
+
+function answer(Predis\Client $cache, string $question): string
+{
+    $cached = $cache->executeRaw(['MC.GET', 'gpt-4', $question]);
+    if ($cached !== null) {
+        return $cached;
+    }
+    $fresh = ask_llm($question);
+    $cache->executeRaw(['MC.SET', 'gpt-4', $question, $fresh, 'EX', 86400]);
+    return $fresh;
+}
+
+echo 'asked : ', answer($cache, 'How do I reset my password?'), PHP_EOL;
+echo 'cached: ', answer($cache, 'how can I reset my password'), PHP_EOL;
+$cache->disconnect();

@@ -1,0 +1,95 @@
+"""The ACL file: one user a line, `user <name> <rule> ...`."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from mcserver.access.description import describe_user
+from mcserver.access.rule import RuleError, UnknownCommandError, apply_rule, has_spaces
+from mcserver.access.user import User
+
+__all__ = ["AclFile", "AclFileError"]
+
+
+class AclFileError(Exception):
+    """The file cannot be read, or lines of it are wrong: the text says where, in Redis' words."""
+
+
+class AclFile:
+    """The file of the setting aclfile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, make: Callable[[str], User]) -> dict[str, User]:
+        """Its users by name, each begun by `make`. Raises AclFileError with everything that is wrong."""
+        try:
+            text = self.path.read_bytes().decode("utf-8", "surrogateescape")
+        except OSError as error:
+            raise AclFileError(f"Error loading ACLs, opening file '{self.path}': {error.strerror}") from None
+        users: dict[str, User] = {}
+        errors = [error for number, line in enumerate(text.split("\n"), 1) for error in self._read_line(number, line, users, make)]
+        if errors:
+            raise AclFileError(" ".join(errors))
+        return users
+
+    def write(self, users: Iterable[User]) -> None:
+        """Put the users in its place, whole or not at all. Raises OSError."""
+        lines = [f"user {user.name} {describe_user(user)}\n" for user in users]
+        draft = self.path.with_name(f"{self.path.name}.tmp-{os.getpid()}")
+        try:
+            with open(draft, "wb", opener=_open_private) as file:
+                file.write("".join(lines).encode("utf-8", "surrogateescape"))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        _sync_folder(self.path.parent)
+
+    def _read_line(self, number: int, line: str, users: dict[str, User], make: Callable[[str], User]) -> Iterator[str]:
+        """Take over the user of a line; what is wrong with it."""
+        words = line.strip(" \t\r\n").split(" ")
+        if words == [""]:
+            return
+        where = f"{self.path}:{number}"
+        if words[0] != "user" or len(words) == 1:
+            yield f"{where} should start with user keyword followed by the username."
+        elif has_spaces(words[1]):
+            yield f"{where}: username '{words[1]}' contains invalid characters."
+        elif words[1] in users:
+            yield f"WARNING: Duplicate user '{words[1]}' found on line {number}."
+        else:
+            user = users[words[1]] = make(words[1])
+            yield from _apply(user, words[2:], where)
+
+
+def _apply(user: User, rules: list[str], where: str) -> Iterator[str]:
+    """As Redis: of a rule on a command that does not exist it is told which, of others only the first and not what it was, for it may
+    hold a password."""
+    told = False
+    for rule in rules:
+        try:
+            apply_rule(user, rule.strip("\t\r\n"))
+        except UnknownCommandError as error:
+            yield f"{where}: Error in applying operation '{rule}': {error}."
+        except RuleError as error:
+            if not told:
+                yield f"{where}: {error}."
+            told = True
+    user.change(())
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Digests are nobody else's business."""
+    return os.open(path, flags, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    """What was renamed is on disk when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,41 @@
+"""MONITOR: clients that see every command as it is run."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from protocol.reply import Status
+from protocol.text import quote
+
+if TYPE_CHECKING:
+    from mcserver.context import Client
+
+__all__ = ["Monitors"]
+
+
+class Monitors:
+    """The clients that monitor. `words` of what is shown come redacted: no password is among them."""
+
+    def __init__(self) -> None:
+        self._clients: dict[int, "Client"] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def __iter__(self) -> Iterator["Client"]:
+        return iter(list(self._clients.values()))
+
+    def add(self, client: "Client") -> None:
+        """Show the client every command from now on."""
+        client.monitoring = True
+        self._clients[client.id] = client
+
+    def remove(self, client: "Client") -> None:
+        """Stop that."""
+        client.monitoring = False
+        self._clients.pop(client.id, None)
+
+    def show(self, client: "Client", words: Sequence[bytes], now: float) -> None:
+        """Tell them what `client` has run at `now` (seconds since the epoch)."""
+        line = Status(f"{now:.6f} [0 {client.address}] {' '.join(map(quote, words))}")
+        for monitor in self:
+            monitor.push(line)

@@ -1,0 +1,96 @@
+"""bin/conformance: Redis' own tests against this server. See --help."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.conformance import report
+from tests.conformance.run import Outcome, run_unit
+from tests.conformance.skips import Skip, SkipListError, read_skips
+from tests.conformance.source import SourceError, find_source
+from tests.conformance.stage import ROOT
+from tests.conformance.units import UNITS, Mode, Unit
+from tests.embedding.tiny_model import TinyModel
+
+CACHE = ROOT / ".cache" / "conformance"
+PAGE = ROOT / "docs" / "conformance.md"
+AT_ONCE = 2
+FIRST_PORT = 21111
+PORTS = 300
+"""For each run; the harness looks for free ones from the first on."""
+
+Plan = Sequence[tuple[Unit, Mode]]
+Skips = dict[str, list[Skip]]
+
+
+def main() -> int:
+    """Exit code 0: all that was run passed, and every entry of the skip lists covers a test. 1: not so. 2: nothing could be run."""
+    options = _arguments()
+    units = [unit for unit in UNITS if not options.units or unit.name.rpartition("/")[2] in options.units]
+    plan = [(unit, mode) for unit in units for mode in unit.modes if mode in options.mode]
+    if not plan:
+        print(f"conformance: no such unit: {' '.join(options.units)}; there are {' '.join(unit.name for unit in UNITS)}", file=sys.stderr)
+        return 2
+    try:
+        source = find_source(options.source)
+        skips = {unit.name: read_skips(unit.name) for unit in units}
+    except (SourceError, SkipListError) as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 2
+    outcomes = run_all(plan, {} if options.all else skips, source)
+    for outcome in outcomes:
+        if outcome.failed:
+            print(report.failures(outcome))
+    dead = [] if options.all else _dead(skips, plan, outcomes)
+    for unit, entry in dead:
+        print(f"no test is covered by an entry of {unit}: {entry.pattern}")
+    if options.all:
+        for outcome in outcomes:
+            print(*report.needless(outcome, skips[outcome.unit]), sep="\n", end="")
+    if options.write:
+        report.write_page(PAGE, report.figures(outcomes, source.name.rpartition("-")[2]))
+    print(report.summary(outcomes))
+    return 1 if dead or any(outcome.failed for outcome in outcomes) else 0
+
+
+def run_all(plan: Plan, skips: Skips, source: Path) -> list[Outcome]:
+    """Run the plan, AT_ONCE at a time, and print a line for each run as it ends."""
+    folder = CACHE / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model = TinyModel(folder / "model").path
+
+    def run(number: int, unit: Unit, mode: Mode) -> Outcome:
+        place, ports = folder / str(number), FIRST_PORT + number * PORTS
+        outcome = run_unit(unit, mode, skips=skips.get(unit.name, []), source=source, model=model, folder=place, ports=ports)
+        print(report.line(outcome), flush=True)
+        return outcome
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [done.result() for done in [pool.submit(run, number, *one) for number, one in enumerate(plan)]]
+
+
+def _dead(skips: Skips, plan: Plan, outcomes: Iterable[Outcome]) -> list[tuple[str, Skip]]:
+    """Entries that covered no test, of the units that were run in all their modes."""
+    used = {(outcome.unit, entry) for outcome in outcomes for entry in outcome.used}
+    whole = {unit.name for unit, _ in plan if all((unit, mode) in plan for mode in unit.modes)}
+    return [(unit, entry) for unit in sorted(whole) for entry in skips[unit] if (unit, entry) not in used]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bin/conformance", description="Run Redis' own tests against the server.")
+    parser.add_argument("units", nargs="*", metavar="unit", help="only these, as in: protocol redis-cli")
+    parser.add_argument("--mode", action="append", choices=list(Mode), help="only this mode; may be repeated")
+    parser.add_argument("--all", action="store_true", help="run the tests of the skip lists too, and say which of them pass")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/conformance.md")
+    parser.add_argument("--source", type=Path, default=CACHE, help="folder with an unpacked source of Redis (default: %(default)s)")
+    options = parser.parse_args()
+    options.mode = [Mode(mode) for mode in options.mode or Mode]
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+use v5.24;
+use warnings;
+use open ':std', ':encoding(UTF-8)';
+use utf8;
+use Encode qw(decode_utf8 encode_utf8);
+use Redis;
+
+local $| = 1;
+my $cache = Redis->new(server => "127.0.0.1:$ARGV[0]", username => 'app', password => 'secret', name => 'scenario');
+my ($get, $set) = ('MC.GET', 'MC.SET');
+my $shown = sub { join '|', map { $_ // 'nil' } @_ };
+
+say 'ping ', $cache->ping;
+say 'miss ', $shown->($cache->$get('scenario', 'What is the capital of France?'));
+$cache->$set('scenario', encode_utf8('怎么重置我的密码？'), encode_utf8('点击“忘记密码”。'));
+say 'hit ', decode_utf8($cache->$get('scenario', encode_utf8('怎么重置我的密码？')));
+eval { $cache->$get('scenario'); 1 } or say 'error ', $@ =~ s/\A\[MC\.GET\] ([^,]*).*/$1/sr;
+my @replies;
+my $keep = sub { my ($reply, $error) = @_; push @replies, $error // $reply };
+$cache->$set('scenario', 'Where is my invoice?', 'On page 2.', $keep);
+$cache->$get('scenario', 'Where is my invoice?', $keep);
+$cache->$get('scenario', 'What is the capital of France?', $keep);
+$cache->wait_all_responses;
+say 'pipeline ', $shown->(@replies);
+$cache->multi;
+$cache->$set('scenario', 'Where is my order?', 'On its way.');
+$cache->$get('scenario', 'Where is my order?');
+say 'exec ', $shown->($cache->exec);
+my $show;
+$show = sub { my ($message, $channel) = @_; say "message $channel $message"; $cache->unsubscribe('news', $show) };
+$cache->subscribe('news', $show);
+$cache->wait_for_messages(60);
+say 'again ', $cache->ping;
