@@ -109,12 +109,11 @@ async def _serve(settings: Settings, encoder: Encoder, listener: Listener) -> No
     context = Context(
         settings=settings,
         cache=cache,
-        commands=Table(FAMILIES),
+        commands=Table(FAMILIES, settings.rename_command),
         statistics=ServerStatistics(),
         shutdown=stopping.set,
         started=time.time(),
         run_id=secrets.token_hex(20),
-        port=settings.port or settings.tls_port,
     )
     server = Server(context)
     upkeep = Upkeep(cache, settings, context.statistics)

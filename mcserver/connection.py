@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from mcserver.context import Buffers, Client, Context, Replies
-from mcserver.exact import SEPARATOR
+from mcserver.exact import LARGEST_REQUEST, SEPARATOR
 from mcserver.pipeline import Pipeline
 from protocol.errors import CommandError, ProtocolError, QueryBufferExceeded
 from protocol.reply import RESP2, encode
@@ -26,8 +26,8 @@ ASTERISK = ord("*")
 MAX_COMMANDS_PER_TURN = 500
 """Commands run before other connections get their turn; at some microseconds each this is 1 or 2 ms."""
 
-JOINED_BYTES = 256 * 1024
-"""Replies are sent as one piece up to this size, larger ones piece by piece: joining would copy them."""
+PIECE_BYTES = 256 * 1024
+"""Replies are sent in pieces of this size: what a client does not read yet is not copied."""
 
 MESSAGE_OVERHEAD = 64
 """Memory that a message in the queue of a client that does not read takes beside its bytes."""
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._touched = context.cache.exact.touched
         self._gate = context.cache.gate
         self._parser: RequestParser = server.parser()
-        self._out: deque[bytes] = deque()
+        self._out: deque[bytes | memoryview] = deque()
         self._unsent = 0
         self._reading = True
         self._ending = False  # nothing more is taken from the client; what it has sent is finished
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
             self._server.check_output(self)
         elif not self._flushing:
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._server.outbox.add(self._flush)
 
     def disturb(self) -> None:
         """See how the client's commands are to run now; go on with one that was held."""
@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
             if words is None:
                 break
             count += 1
-            if plain:
+            if plain and sum(map(len, words)) <= LARGEST_REQUEST:
                 answer = requests.get(tuple(words))
                 if answer is not None and answer.expires > now:
                     out.append(answer.reply)
@@ -317,16 +317,29 @@ class Connection(asyncio.Protocol):
         """What the client cannot take yet stays here, where it may be one answer many times, and not a copy of each in the transport."""
         out = self._out
         size = sum(map(len, out))
-        if size <= JOINED_BYTES:
+        if size <= PIECE_BYTES:
             self.transport.write(b"".join(out) if len(out) > 1 else out[0])
             out.clear()
             self._unsent = 0
         else:
             while out and not self._output_full:
-                self.transport.write(out.popleft())
+                self.transport.write(self._next_piece())
             self._unsent = sum(map(len, out))
         self._statistics.bytes_out += size - self._unsent
         self._statistics.writes += 1
+
+    def _next_piece(self) -> bytes | memoryview:
+        """Take what fits into one piece from the front of what is to be sent: small replies together, a large one in parts."""
+        out = self._out
+        first = out.popleft()
+        if len(first) > PIECE_BYTES:
+            whole = memoryview(first)
+            out.appendleft(whole[PIECE_BYTES:])
+            return whole[:PIECE_BYTES]
+        pieces, size = [first], len(first)
+        while out and (size := size + len(out[0])) <= PIECE_BYTES:
+            pieces.append(out.popleft())
+        return b"".join(pieces)
 
     def _received(self) -> int:
         """Bytes of requests that are not complete, not begun, under way, or kept for EXEC."""

@@ -165,7 +165,6 @@ class Context:
     shutdown: Callable[[], None]
     started: float
     run_id: str
-    port: int
     loading: bool = True
     memory_at_start: int = field(default_factory=resident_bytes)
     clients: dict[int, Client] = field(default_factory=dict)
@@ -198,9 +197,16 @@ class Context:
         self.settings.subscribe("latency-tracking", self._track_latency)
         self._track_latency()
 
+    @property
+    def port(self) -> int:
+        """The port that clients are told of."""
+        return self.settings.port or self.settings.tls_port
+
     def watches(self, client: Client) -> bool:
-        """Whether somebody wants to know of every command, or has commands wait, so that none may be answered from memory alone."""
-        return bool(self.monitors) or self.pause.active or 0 <= self.settings.slowlog_log_slower_than < EXACT_MICROSECONDS
+        """Whether somebody wants to know of the client's commands, or has them wait, so that none may be answered from memory alone."""
+        if client.tracking is not None or self.monitors or self.pause.active:
+            return True
+        return 0 <= self.settings.slowlog_log_slower_than < EXACT_MICROSECONDS
 
     def forget(self, client: Client) -> None:
         """The client has gone."""
@@ -225,6 +231,7 @@ class Call:
     """One execution of a command. `now` is milliseconds since the epoch, read once; `words` is the request as it came.
 
     within: the transaction of the EXEC that this call is part of. queued: whether it is part of one at all.
+    tracked: whether what it reads is remembered for the client (CLIENT TRACKING).
     """
 
     context: Context
@@ -234,6 +241,7 @@ class Call:
     arguments: Arguments
     now: int
     queued: bool = False
+    tracked: bool = False
     within: "Transaction | None" = None
 
     @property

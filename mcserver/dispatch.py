@@ -44,7 +44,7 @@ def resolve(context: Context, client: Client, words: list[bytes]) -> Command:
     if command.subcommands and len(words) > 1:
         sub = command.subcommands.get(words[1].decode("utf-8", "replace").lower())
         if sub is None:
-            raise unknown_subcommand(command.name, words[1])
+            raise unknown_subcommand(words[0].decode("utf-8", "replace"), words[1])
         command = sub
     if not command.fits(len(words)):
         raise wrong_arity(command.name)
@@ -73,6 +73,8 @@ def execute(context: Context, client: Client, command: Command, words: list[byte
         client.queue(command, words)
         return QUEUED
     call = call_of(context, client, command, words)
+    if client.tracking is not None:
+        call.tracked = context.tracking.observe(client, command, words)
     if "readonly" in command.flags and not command.deferred and context.cache.gate.closed:
         return _after_transaction(call)
     return command.run(call)

@@ -14,7 +14,7 @@ from protocol.reply import bulk
 from protocol.request import pack_request
 from storage.records import Entry
 
-__all__ = ["SEPARATOR", "Answer", "ExactTier"]
+__all__ = ["LARGEST_REQUEST", "SEPARATOR", "Answer", "ExactTier"]
 
 Key = tuple[int, bytes, bytes]
 
@@ -28,6 +28,9 @@ REQUEST_OVERHEAD = 400
 
 SEPARATOR = b"\r\n*"
 """What stands between two requests; `wires` is keyed without it."""
+
+LARGEST_REQUEST = 64 * 1024
+"""Bytes of a command's words up to which it is remembered: to look up a larger one takes longer than the rest of its way."""
 
 MAX_REQUESTS = 4
 """Spellings of one question that are remembered; more would let one entry fill the tier."""
@@ -115,7 +118,7 @@ class ExactTier:
         if not answer.alive or len(answer.requests) >= MAX_REQUESTS or request in self.requests:
             return
         size = _size(request)
-        if size * 10 > self.budget:
+        if size * 10 > self.budget or sum(map(len, request)) > LARGEST_REQUEST:
             return
         self.requests[request] = answer
         self.wires[_core(request)] = answer

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Monitors"]
 
+MAX_WORDS = 1024
+MAX_WORD = 16 * 1024
+"""Of one line: what is longer is cut, so that to show it does not hold up everybody else."""
+
 
 class Monitors:
     """The clients that monitor. `words` of what is shown come redacted: no password is among them."""
@@ -36,6 +40,10 @@ class Monitors:
 
     def show(self, client: "Client", words: Sequence[bytes], now: float) -> None:
         """Tell them what `client` has run at `now` (seconds since the epoch)."""
-        line = Status(f"{now:.6f} [0 {client.address}] {' '.join(map(quote, words))}")
+        line = Status(f"{now:.6f} [0 {client.address}] {' '.join(quote(_shorten(word)) for word in words[:MAX_WORDS])}")
         for monitor in self:
             monitor.push(line)
+
+
+def _shorten(word: bytes) -> bytes:
+    return word if len(word) <= MAX_WORD else b"%b... (%d more bytes)" % (word[:MAX_WORD], len(word) - MAX_WORD)

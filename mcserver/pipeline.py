@@ -7,15 +7,16 @@ effect in their order.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import CoroutineType
 from typing import Any
 
 from mcserver.context import Client, Context, Replies
 from mcserver.dispatch import account, execute, queues, resolve, wire_error
 from mcserver.table import Command, Job
-from protocol.errors import CommandError
-from protocol.reply import QUEUED, Several, encode
+from mcserver.tracking import acting
+from protocol.errors import CommandError, transaction_refused
+from protocol.reply import QUEUED, Several, chunks
 
 __all__ = ["Pipeline"]
 
@@ -31,7 +32,7 @@ class _Slot:
 
     __slots__ = ("data", "protocol", "silent", "size", "writes")
 
-    def __init__(self, protocol: int, size: int = 0, *, data: bytes | None = None, writes: bool = False, silent: bool = False) -> None:
+    def __init__(self, protocol: int, size: int = 0, *, data: Sequence[bytes] | None = None, writes: bool = False, silent: bool = False) -> None:
         self.data = data
         self.protocol = protocol
         self.size = size
@@ -42,7 +43,7 @@ class _Slot:
 class Pipeline:
     """Runs what one client sends. `lost` is set when the client has gone: reads end, writes that were received are still done."""
 
-    def __init__(self, context: Context, client: Client, out: deque[bytes], wake: Callable[[], None]) -> None:
+    def __init__(self, context: Context, client: Client, out: deque[bytes | memoryview], wake: Callable[[], None]) -> None:
         """`out` takes the replies that are ready; `wake` is called when a command that took time has ended."""
         self._context = context
         self._client = client
@@ -82,7 +83,7 @@ class Pipeline:
         if self._running:
             self._pushed.append(data)
         elif self._slots:
-            self._slots.append(_Slot(0, data=data))
+            self._slots.append(_Slot(0, data=[data]))
         else:
             self._out.append(data)
 
@@ -125,14 +126,14 @@ class Pipeline:
         elif isinstance(result, CoroutineType):
             self._spawn(command, words, result)
         elif result is QUEUED:
-            self._reply(QUEUED.wire)
+            self._reply([QUEUED.wire])
         else:
             data = self._finished(command, words, begun, result, client.protocol)
             self._reply(data, message=isinstance(result, Several))
         if self._pushed:
             pushed, self._pushed = self._pushed, []
-            for data in pushed:
-                self.push(data)
+            for message in pushed:
+                self.push(message)
         return True
 
     def _reject(self, words: list[bytes], error: CommandError) -> None:
@@ -145,8 +146,11 @@ class Pipeline:
         command = self._context.commands.locate(words)
         if command is not None:
             self._context.statistics.command(command.name).rejected += 1
+            if command.name == "exec":
+                self._client.leave_transaction()
+                error = transaction_refused(error)
         self._context.statistics.errors[error.code] += 1
-        self._reply(encode(error, self._client.protocol))
+        self._reply(chunks(error, self._client.protocol))
 
     def _spawn(self, command: Command, words: list[bytes], work: Coroutine[Any, Any, object]) -> None:
         slot = _Slot(self._client.protocol, sum(map(len, words)), writes=command.writes, silent=self._muted())
@@ -164,6 +168,7 @@ class Pipeline:
         if not writes:
             await job.prepare()
             return await job.start()
+        acting.set(self._client)
         before, mine = self._turn, self._loop.create_future()
         self._turn = mine
         try:
@@ -197,7 +202,7 @@ class Pipeline:
             else:
                 self._reads -= 1
         data = self._finished(command, words, begun, result, slot.protocol)
-        slot.data = b"" if slot.silent else data
+        slot.data = () if slot.silent else data
         self._deliver()
 
     def _deliver(self) -> None:
@@ -205,27 +210,27 @@ class Pipeline:
         slots = self._slots
         while slots and (data := slots[0].data) is not None:
             self.pending_bytes -= slots.popleft().size
-            self._out.append(data)
+            self._out.extend(data)
         self.resume()
         self._wake()
 
-    def _finished(self, command: Command, words: list[bytes], begun: float, result: object, protocol: int) -> bytes:
-        """Account for a command that has ended; its reply's bytes."""
+    def _finished(self, command: Command, words: list[bytes], begun: float, result: object, protocol: int) -> list[bytes]:
+        """Account for a command that has ended; its reply in pieces."""
         try:
-            data = encode(result, protocol)
+            data = chunks(result, protocol)
         except Exception as error:  # noqa: BLE001 - a value that is no reply
             result = wire_error(error, command.name)
-            data = encode(result, protocol)
+            data = chunks(result, protocol)
         account(self._context, self._client, command, words, begun=begun, result=result)
         return data
 
-    def _reply(self, data: bytes, *, message: bool = False) -> None:
+    def _reply(self, data: Sequence[bytes], *, message: bool = False) -> None:
         if self._muted() and not message:
-            data = b""
+            data = ()
         if self._slots:
             self._slots.append(_Slot(0, data=data))
         else:
-            self._out.append(data)
+            self._out.extend(data)
 
     def _muted(self) -> bool:
         """Whether the client wants no reply to the command at hand (CLIENT REPLY)."""

@@ -26,12 +26,30 @@ _TITLES = {
     "generic": "The key space",
     "connection": "Connection",
     "transactions": "Transactions",
+    "pubsub": "Publish/subscribe",
+    "scripting": "Scripts",
+    "cluster": "Cluster",
     "server": "Server",
 }
 _SHOWN = ("write", "readonly", "denyoom", "admin", "fast", "loading", "no_auth", "no_multi")
 
 
 _FOOT = """
+## Models as keys
+
+A model is a key of type `modelcache`, so that redis-cli, exporters and graphical tools show what is there.
+
+* `SCAN` gives every model that is there from its first call to its last, whatever is made and dropped meanwhile, and each once unless it
+  was dropped and made again. Cursors hold until the server restarts. `TYPE` with any other type than `modelcache` finds nothing.
+* `DEL` and `UNLINK` drop models with all they have, in one step. `FLUSHALL` and `FLUSHDB` empty all models and keep them and their settings.
+* A model has no time to live (`TTL` says -1), its entries do: `MC.EXPIRE`, `EX` with `MC.SET`, the setting `default-ttl`.
+* `OBJECT IDLETIME` counts from the last lookup or change of entries; a restart begins it anew. `OBJECT FREQ` is an error, as in Redis
+  without an LFU policy.
+* Commands of Redis on other types of data (`GET`, `HSET`, `EXPIRE`, `RENAME`, ...) are unknown commands. On a key that is a model they
+  answer `WRONGTYPE` with what to use instead.
+* A user with key patterns sees the models that fit them, as if there were no others: in `SCAN`, `KEYS`, `RANDOMKEY`, `DBSIZE`,
+  `MC.MODELS` and `INFO`.
+
 ## INFO
 
 Sections and fields are those of Redis, so that exporters and dashboards work; a field of something that does not exist here (scripts,
@@ -41,8 +59,10 @@ replicas, forks) is 0. What differs:
 * `used_memory` is what the process has in RAM, as `used_memory_rss`: model, index and libraries are in it too.
   `used_memory_dataset` is the part that answers kept in memory take, the rest is `used_memory_overhead`.
   Where the system does not tell (no `/proc`), it is the peak.
-* `keyspace_hits` and `keyspace_misses` count lookups of all models; `db0:keys` counts the models.
-* `aof_enabled` is 1: every write is kept before it is answered, and there is nothing left to save.
+* `keyspace_hits` and `keyspace_misses` count lookups of all models, also of those dropped since and of names that are no model;
+  `db0:keys` counts the models.
+* `aof_enabled` is 1: every write is kept before it is answered, and there is nothing left to save. `aof_last_write_status` is `err` while
+  the last write could not be kept.
 * `INFO everything` and `INFO mc` add `# mc_stats` (lookups by tier, misses by reason, what was saved) and `# mc_models` (a line per model;
   in its name what is no letter, digit, `_`, `.`, `-` or `~` is written as in a URL, `%2F` for `/`).
   `INFO mc_stats` and `INFO mc_models` give one of the two.

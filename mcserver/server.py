@@ -10,6 +10,7 @@ from mcserver.context import Client, Context
 from mcserver.endpoint import ends
 from mcserver.heartbeat import beat
 from mcserver.listener import Listener
+from mcserver.outbox import Outbox
 from mcserver.statistics import ModelStatistics
 from protocol.request import Limits, RequestParser
 
@@ -38,6 +39,7 @@ class Server:
         self._settings = context.settings
         self._connections: dict[int, Connection] = {}
         self._forgot = asyncio.Event()
+        self.outbox = Outbox()
         self._listener: Listener | None = None
         self._last_id = 0
         self._tasks: list[asyncio.Task[None]] = []

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from mcserver.folder import StartupError
 from mcserver.usage import Argument, arity, key_position, parse_usage
 from protocol.errors import wrong_arity
 from protocol.reply import Status
@@ -173,9 +174,13 @@ class Family:
 
 
 class Table:
-    """All commands, found by name in any letter case."""
+    """All commands, found by name in any letter case.
 
-    def __init__(self, families: Iterable[Family]) -> None:
+    renames: pairs of an old and a new name by which alone a command is called from then on; not at all where the new one is empty. What a
+    command is called in itself stays: in rights, statistics, errors. Raises StartupError.
+    """
+
+    def __init__(self, families: Iterable[Family], renames: Iterable[tuple[str, str]] = ()) -> None:
         everything = {name: command for family in families for name, command in family.commands.items()}
         self._commands = {name: command for name, command in everything.items() if "|" not in name}
         for name, command in everything.items():
@@ -184,6 +189,8 @@ class Table:
                 self._commands[container].subcommands[sub] = command
         self._found: dict[bytes, Command] = {name.encode(): command for name, command in self._commands.items()}
         self._found |= {name.encode().upper(): command for name, command in self._commands.items()}
+        for old, new in renames:
+            self._rename(old, new)
 
     def find(self, name: bytes) -> Command | None:
         """The command of this name."""
@@ -197,22 +204,34 @@ class Table:
         return command.subcommands.get(words[1].decode("utf-8", "replace").lower())
 
     def named(self, name: str) -> Command | None:
-        """The command of a full name in any letter case, such as `get` or `client|id`."""
+        """The command that has this full name in itself, in any letter case, such as `get` or `client|id`."""
         container, bar, sub = name.lower().partition("|")
         command = self._commands.get(container)
         return command.subcommands.get(sub) if command and bar else command
 
     def everything(self) -> Iterator[Command]:
-        """Commands, each followed by its subcommands."""
-        for command in self:
+        """Commands, each followed by its subcommands; also those that cannot be called."""
+        for command in self._commands.values():
             yield command
             yield from command.subcommands.values()
 
     def __iter__(self) -> Iterator[Command]:
-        return iter(self._commands.values())
+        """Those that can be called."""
+        return iter({command.name: command for command in self._found.values()}.values())
 
     def __len__(self) -> int:
-        return len(self._commands)
+        return sum(1 for _ in self)
+
+    def _rename(self, old: str, new: str) -> None:
+        command = self.find(old.encode())
+        if command is None:
+            raise StartupError(f"rename-command {old}: No such command in rename-command")
+        if new and self.find(new.encode()) not in (None, command):
+            raise StartupError(f"rename-command {old} {new}: Target command name already exists")
+        for name in [name for name, found in self._found.items() if found is command]:
+            del self._found[name]
+        if new:
+            self._found |= {new.lower().encode(): command, new.upper().encode(): command}
 
 
 def _refuse(call: "Call") -> Reply:
@@ -223,7 +242,7 @@ def _show_help(call: "Call") -> Reply:
     """Lines in the form of every HELP of Redis, made from the table."""
     name = call.command.name.partition("|")[0]
     container = next(command for command in call.context.commands if command.name == name)
-    lines = [f"{container.name.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    lines = [f"{call.words[0].decode('utf-8', 'replace').upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     if container.fits(1):
         lines += ["(no subcommand)", f"    {container.summary}"]
     for command in sorted(container.subcommands.values(), key=lambda command: (command.run is _show_help, command.name)):

@@ -27,6 +27,7 @@ __all__ = [
     "out_of_memory",
     "subscribed",
     "transaction_aborted",
+    "transaction_refused",
     "unknown_command",
     "unknown_subcommand",
     "unsupported_protocol",
@@ -167,6 +168,12 @@ def out_of_memory() -> CommandError:
 def transaction_aborted() -> CommandError:
     """EXEC after a command that could not be queued."""
     return CommandError("Transaction discarded because of previous errors.", "EXECABORT")
+
+
+def transaction_refused(reason: CommandError) -> CommandError:
+    """EXEC that could not be run itself."""
+    code = "" if reason.code == "ERR" else f"{reason.code} "
+    return CommandError(f"Transaction discarded because of: {code}{reason}", "EXECABORT")
 
 
 def subscribed(name: str) -> CommandError:

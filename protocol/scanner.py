@@ -5,6 +5,7 @@ never on how they were cut into chunks, and a client that sends one byte at a ti
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 
 from protocol.errors import ProtocolError, QueryBufferExceeded
 from protocol.inline import split_words
@@ -20,6 +21,9 @@ _MAX_BULK_UNAUTHENTICATED = 16384
 
 _ASTERISK = ord("*")
 _UNKNOWN = -1
+
+_LARGE = 256 * 1024
+"""Arguments from this size on are put together as they arrive: copied at the end, the largest would take the better part of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Limits:
 class Scanner:
     """Takes bytes in any chunking, gives requests one by one."""
 
-    __slots__ = ("_arguments", "_buffer", "_edge", "_length", "_missing", "_position", "_searched", "authenticated", "limits")
+    __slots__ = ("_arguments", "_buffer", "_edge", "_large", "_length", "_missing", "_position", "_searched", "authenticated", "limits")
 
     def __init__(self, limits: Limits, *, authenticated: bool) -> None:
         self.limits = limits
@@ -49,11 +53,12 @@ class Scanner:
         self._arguments: list[bytes] = []
         self._missing = 0  # arguments of the current request still to come
         self._length = _UNKNOWN  # of the argument that comes next, once its header was read
+        self._large: BytesIO | None = None  # that argument as far as it has arrived, if it is large; its value is then got without a copy
 
     @property
     def buffered(self) -> int:
         """Bytes that were fed and not yet read."""
-        return len(self._buffer) - self._position
+        return len(self._buffer) - self._position + (self._large.tell() if self._large else 0)
 
     @property
     def between_requests(self) -> bool:
@@ -67,6 +72,9 @@ class Scanner:
 
     def feed(self, data: bytes) -> None:
         """Append what the client sent."""
+        if self._large is not None and (missing := self._length - self._large.tell()):
+            self._large.write(memoryview(data)[:missing])
+            data = data[missing:]
         self._buffer += data
 
     def take(self) -> bytes:
@@ -87,7 +95,7 @@ class Scanner:
                 if self._position == len(self._buffer):
                     self._forget()
                 return request
-        if self.buffered and len(self._buffer) > self._edge:
+        if len(self._buffer) > max(self._edge, self._position):
             raise QueryBufferExceeded(self.limits.query_buffer)
         self._forget()
         return None
@@ -131,14 +139,29 @@ class Scanner:
     def _read_argument(self) -> bool:
         if self._length == _UNKNOWN and not self._read_length():
             return False
-        end = self._position + self._length
+        if self._length >= _LARGE and self._large is None:
+            self._begin_large()
+        end = self._position + (0 if self._large else self._length)
         if end + 2 > len(self._buffer):
             return False
-        self._arguments.append(bytes(memoryview(self._buffer)[self._position : end]))
+        if self._large is None:
+            self._arguments.append(bytes(memoryview(self._buffer)[self._position : end]))
+        else:
+            self._arguments.append(self._large.getvalue())
+            self._large = None
         self._position = self._searched = end + 2  # as Redis: what the two bytes are is not checked
         self._length = _UNKNOWN
         self._missing -= 1
         return True
+
+    def _begin_large(self) -> None:
+        """Take what there is of the next argument out of the buffer; the rest goes past it."""
+        self._large = BytesIO()
+        end = self._position + self._length
+        with memoryview(self._buffer) as whole, whole[self._position : end] as arrived:
+            self._large.write(arrived)
+        del self._buffer[self._position : end]
+        self._edge -= self._length
 
     def _read_length(self) -> bool:
         line = self._read_line(b"\r", 2, "too big bulk count string")

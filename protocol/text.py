@@ -3,9 +3,9 @@
 __all__ = ["quote"]
 
 _ESCAPES = {ord("\\"): "\\\\", ord('"'): '\\"', ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t", ord("\a"): "\\a", ord("\b"): "\\b"}
-_SHOWN = [_ESCAPES.get(byte, chr(byte) if ord(" ") <= byte <= ord("~") else f"\\x{byte:02x}") for byte in range(256)]
+_TABLE = {byte: _ESCAPES.get(byte, chr(byte) if ord(" ") <= byte <= ord("~") else f"\\x{byte:02x}") for byte in range(256)}
 
 
 def quote(word: bytes) -> str:
     """The word in double quotes; an inline command that has it so reads the same bytes back."""
-    return f'"{"".join(_SHOWN[byte] for byte in word)}"'
+    return f'"{word.decode("latin-1").translate(_TABLE)}"'

@@ -58,6 +58,22 @@ class Access:
         """Each user with the rules that make it: what ACL LIST shows behind the word `user`."""
         return [f"{user.name} {describe_user(user)}" for user in self.all()]
 
+    def amend(self, written: Sequence[str]) -> list[str] | None:
+        """The lines of users that should stand in place of those `written` in a file of settings; None where they mean the same.
+
+        Users that were also given elsewhere stay there, and those of an ACL file in it.
+        """
+        if self.file is not None:
+            return None
+        elsewhere = {line.split()[0] for line in self._settings.user if line not in written}
+        wanted = [f"{user.name} {describe_user(user)}" for user in self.all() if user.name not in elsewhere]
+        named = [line.split() for line in written]
+        untold = self._new(DEFAULT, *_EVERYTHING, self._password_rule())
+        if DEFAULT not in (name for name, *_ in named) and _alike(self.default, untold):
+            wanted = [line for line in wanted if not line.startswith(f"{DEFAULT} ")]
+        meant = [f"{name} {describe_user(self._new(name, *rules))}" for name, *rules in named]
+        return None if sorted(meant) == sorted(wanted) else wanted
+
     def draft(self, name: str, rules: Sequence[str]) -> User:
         """The user as it will be after these rules, beside the one that is. Raises CommandError."""
         if has_spaces(name):
@@ -167,10 +183,13 @@ class Access:
 
     def _add(self, name: str, *rules: str) -> None:
         """A user of the setting `user`."""
-        try:
-            self.put(self._new(name, *rules))
-        except RuleError as error:
-            raise StartupError(f"user {name}: {error}") from None
+        user = self._new(name)
+        for rule in rules:
+            try:
+                user.change([rule])
+            except RuleError as error:
+                raise StartupError(f"user {name}: rule '{rule}': {error}") from None
+        self.put(user)
 
 
 def _alike(user: User, other: User | None) -> bool:

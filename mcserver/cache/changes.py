@@ -51,7 +51,7 @@ class Changes:
     def __init__(self, models: Models) -> None:
         self.listeners: list[Listener] = []
         self._models = models
-        self._held: list[Change] = []
+        self._held: list[Sequence[Change]] = []
 
     def of(self, write: Write, outcome: Outcome) -> list[Change]:
         """What a write has changed; to be asked while the registry still knows its model."""
@@ -70,13 +70,14 @@ class Changes:
                 listener(list(dict.fromkeys(changes)))
 
     def hold(self, changes: Sequence[Change]) -> None:
-        """Keep the changes of a transaction that is not committed yet."""
-        self._held += changes
+        """Keep the changes of a unit until its transaction is committed."""
+        self._held.append(changes)
 
     def release(self) -> None:
         """It is now."""
         held, self._held = self._held, []
-        self.tell(held)
+        for changes in held:
+            self.tell(changes)
 
     def drop(self) -> None:
         """It never will be."""

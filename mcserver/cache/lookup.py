@@ -91,7 +91,7 @@ class LookupJob(Job):
         finish: Callable[[list[Verdict]], object],
         touch: bool = True,
     ) -> None:
-        """`finish` makes the reply of the verdicts; they come in the order of the lookups. touch: whether entries and model count as used."""
+        """`finish` makes the reply of the verdicts; they come in the order of the lookups. touch: whether entry and model count as used."""
         self._cache = cache
         self._model = model
         self._items = [_Item(lookup) for lookup in lookups]

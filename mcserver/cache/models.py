@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcserver.settings import ModelSettings, Settings
 from mcserver.statistics import ModelStatistics
+from storage.glob import Glob
 from storage.records import Model
 
 if TYPE_CHECKING:
@@ -107,10 +108,14 @@ class Models:
         """The counters that a user may know of: of what is no model only where it sees all that are."""
         return self.statistics() if user.sees_all else [state.statistics for state in self.seen(user)]
 
-    def page(self, after: int, *, count: int, user: "User") -> tuple[int, list[str]]:
-        """A step of a walk: the place to go on after, 0 at the end, and the next `count` names of those that the user may know of.
+    def names(self, pattern: str, *, user: "User") -> list[str]:
+        """The names that a glob pattern fits, of those that a user may know of."""
+        return _fitting(pattern, [state.name for state in self.seen(user)])
 
-        More than `count` only where names share a place.
+    def page(self, after: int, *, count: int, pattern: str, user: "User") -> tuple[int, list[str]]:
+        """A step of a walk through what a user may know of: the place to go on after, 0 at the end, and names.
+
+        `count` names are looked at (more only where some share a place), and those given that the glob pattern fits.
         """
         page: list[tuple[int, str]] = []
         for position in range(bisect_right(self._places, after, key=_first), len(self._places)):
@@ -118,9 +123,9 @@ class Models:
             if not (user.sees_all or user.sees(name)):
                 continue
             if len(page) >= count and place != page[-1][0]:
-                return page[-1][0], [name for _, name in page]
+                return page[-1][0], _fitting(pattern, [name for _, name in page])
             page.append((place, name))
-        return 0, [name for _, name in page]
+        return 0, _fitting(pattern, [name for _, name in page])
 
     def update(self, record: Model) -> ModelState:
         """Take over a model as the store has it, new or changed."""
@@ -152,6 +157,13 @@ class Models:
 def _place(name: str) -> int:
     """Where a walk meets the name; never 0, which is before all of them. Python's hash of text is SipHash with a key of this process."""
     return hash(name) % (1 << _PLACE_BITS) or 1
+
+
+def _fitting(pattern: str, names: list[str]) -> list[str]:
+    if pattern == "*":
+        return names
+    glob = Glob(pattern)
+    return [name for name in names if glob.matches(name)]
 
 
 def _first(entry: tuple[int, str]) -> int:

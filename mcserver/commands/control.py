@@ -1,6 +1,7 @@
 """CLIENT KILL, PAUSE, REPLY and their like: how connections are served, one's own and those of others."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from mcserver.commands.client import client_type, read_type
 from mcserver.context import Call, Client, Replies
@@ -72,9 +73,9 @@ def kill(call: Call) -> object:
 def _choose(call: Call) -> _Chosen:
     words = call.words[2:]
     chosen = _Chosen()
-    if len(words) % 2:
-        raise CommandError(SYNTAX_ERROR)
-    for option, value in zip(words[::2], words[1::2], strict=True):
+    for option, value in zip_longest(words[::2], words[1::2]):
+        if value is None:
+            raise CommandError(SYNTAX_ERROR)
         match option.lower():
             case b"id":
                 chosen.id = _positive(value, "client-id should be greater than 0")

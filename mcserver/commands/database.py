@@ -10,6 +10,8 @@ __all__ = ["family"]
 
 family = Family("server")
 
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+
 
 @family.command(
     "SWAPDB", "index1 index2", summary="Swaps two databases: there is one.", flags="write fast", categories="keyspace dangerous"
@@ -17,7 +19,8 @@ family = Family("server")
 def swap(call: Call) -> object:
     """Reply: OK for database 0 with itself."""
     for which, word in zip(("first", "second"), call.words[1:], strict=True):
-        if parse_integer(word) is None:
+        index = parse_integer(word)
+        if index is None or not _INT_MIN <= index <= _INT_MAX:
             raise CommandError(f"invalid {which} DB index")
     if any(parse_integer(word) for word in call.words[1:]):
         raise CommandError(DB_OUT_OF_RANGE)

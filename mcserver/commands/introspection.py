@@ -144,7 +144,7 @@ def _with_keys(call: Call) -> Command:
 def _named(call: Call, name: bytes) -> Command | None:
     """The command of a full name, such as `get` or `client|id`."""
     command = call.context.commands.locate(name.split(b"|", 1))
-    return command if command and command.name.encode() == name.lower() else None
+    return command if command and ("|" in command.name) == (b"|" in name) else None
 
 
 def _describe(command: Command) -> list[object]:

@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from mcserver.cache.models import TYPE_NAME
@@ -11,7 +10,6 @@ from mcserver.table import Family
 from protocol.arguments import Arguments, choice, integer
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK
-from storage.glob import Glob
 
 __all__ = ["family"]
 
@@ -19,8 +17,8 @@ family = Family("generic")
 
 DEFAULT_COUNT = 10
 
-_CURSOR = re.compile(rb"(?:[+-]?[0-9]+)?")
-"""What strtoul takes, as Redis lets it: no digits at all are 0."""
+_CURSOR = re.compile(rb"(?:(?P<sign>[+-]?)(?=[0-9])0*(?P<digits>[0-9]{0,20}))?")
+"""What strtoul takes, as Redis lets it: a sign, zeros in front, and nothing at all for 0."""
 
 _CURSORS = 1 << 64
 _OPTION = choice("MATCH", "COUNT", "TYPE")
@@ -37,9 +35,9 @@ def scan(call: Call) -> object:
     """Reply: the next cursor (0 at the end) and names. Every model that is there from the first call to the last is among them."""
     cursor = call.arguments.take("cursor", _cursor)
     options = _scan_options(call.arguments)
-    following, names = call.cache.models.page(cursor, count=options.get("COUNT", DEFAULT_COUNT), user=call.client.user)
-    of_type = options.get("TYPE", TYPE_NAME).lower() == TYPE_NAME
-    return [str(following), _fitting(options.get("MATCH", "*"), names) if of_type else []]
+    count, pattern = options.get("COUNT", DEFAULT_COUNT), options.get("MATCH", "*")
+    following, names = call.cache.models.page(cursor, count=count, pattern=pattern, user=call.client.user)
+    return [str(following), names if options.get("TYPE", TYPE_NAME).lower() == TYPE_NAME else []]
 
 
 @family.command(
@@ -52,8 +50,7 @@ def scan(call: Call) -> object:
 )
 def keys(call: Call) -> object:
     """Reply: an array of names."""
-    pattern = call.arguments.take("pattern", _any_text)
-    return _fitting(pattern, (state.name for state in call.cache.models.seen(call.client.user)))
+    return call.cache.models.names(call.arguments.take("pattern", _any_text), user=call.client.user)
 
 
 @family.command("RANDOMKEY", "", summary="Returns the name of a model, any of them.", flags="readonly", complexity="O(N) with N models")
@@ -101,11 +98,6 @@ def flush_database(call: Call) -> Result:
     return flush_all(call)
 
 
-def _fitting(pattern: str, names: Iterable[str]) -> list[str]:
-    glob = Glob(pattern)
-    return [name for name in names if glob.matches(name)]
-
-
 def _scan_options(arguments: Arguments) -> dict[str, Any]:
     """As Redis reads them: each may be given again, and the last counts."""
     options: dict[str, Any] = {}
@@ -116,11 +108,11 @@ def _scan_options(arguments: Arguments) -> dict[str, Any]:
 
 
 def _cursor(arguments: Arguments, name: str) -> int:
-    word = arguments.pop()
-    value = int(word or 0) if _CURSOR.fullmatch(word) else _CURSORS
-    if abs(value) >= _CURSORS:
+    found = _CURSOR.fullmatch(arguments.pop())
+    value = int(found["digits"] or 0) if found else 0
+    if found is None or value >= _CURSORS:
         raise CommandError("invalid cursor")
-    return value % _CURSORS
+    return -value % _CURSORS if found["sign"] == b"-" else value
 
 
 def _count(arguments: Arguments, name: str) -> int:

@@ -113,7 +113,7 @@ async def _purge() -> object:
 
 
 def _held_for_clients(call: Call) -> int:
-    return sum(sum(client.link.buffers()) for client in call.context.clients.values())
+    return sum(sum(client.link.buffers()) for client in call.context.holding.values())
 
 
 def _findings(call: Call) -> Iterator[str]:

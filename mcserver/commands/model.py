@@ -10,7 +10,6 @@ from mcserver.table import Family
 from protocol.arguments import Options, text
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK
-from storage.glob import Glob
 from storage.records import Configure, DropModel
 
 __all__ = ["family"]
@@ -26,8 +25,8 @@ _MODELS = Options(MATCH=text())
 @family.command("MC.MODELS", "[MATCH pattern]", summary="Lists the models.", flags="readonly", complexity="O(N) with N models")
 def models(call: Call) -> object:
     """Reply: an array of names, in order."""
-    glob = Glob(call.arguments.options(_MODELS).get("MATCH", "*"))
-    return sorted(state.name for state in call.cache.models.seen(call.client.user) if glob.matches(state.name))
+    pattern = call.arguments.options(_MODELS).get("MATCH", "*")
+    return sorted(call.cache.models.names(pattern, user=call.client.user))
 
 
 @family.command("MC.INFO", "model", summary="Describes a model: contents, hits, misses, latency, embedder.", flags="readonly")

@@ -38,6 +38,7 @@ _STAT_WORDS = "used_memory connected_clients blocked_clients bgsave_in_progress 
 def server(call: Call) -> Fields:
     """The process and the machine."""
     now = call.cache.clock()
+    files = call.context.settings.origin.files
     uptime = max(0, int(now - call.context.started))
     return {
         "redis_version": REDIS_VERSION,
@@ -53,7 +54,7 @@ def server(call: Call) -> Fields:
         "process_id": os.getpid(),
         "process_supervised": "no",
         "run_id": call.context.run_id,
-        "tcp_port": call.context.settings.port or call.context.settings.tls_port,
+        "tcp_port": call.context.port,
         "server_time_usec": int(now * 1_000_000),
         "uptime_in_seconds": uptime,
         "uptime_in_days": uptime // 86400,
@@ -61,7 +62,7 @@ def server(call: Call) -> Fields:
         "configured_hz": 10,
         "lru_clock": int(now) % (1 << _LRU_CLOCK_BITS),
         "executable": _path(sys.argv[0]),
-        "config_file": "",
+        "config_file": _path(str(files[-1])) if files else "",
         "io_threads_active": 0,
     }
 

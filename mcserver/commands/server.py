@@ -1,8 +1,10 @@
 """CONFIG, TIME and SHUTDOWN: the server as a whole."""
 
+import logging
+
 from mcserver.context import Call
 from mcserver.redaction import REDACTED
-from mcserver.settings import is_secret
+from mcserver.settings import is_secret, rewrite
 from mcserver.table import Family
 from protocol.arguments import Options, flag
 from protocol.errors import SYNTAX_ERROR, CommandError
@@ -11,6 +13,8 @@ from protocol.reply import OK, Raw
 __all__ = ["family"]
 
 family = Family("server")
+
+_log = logging.getLogger("mcserver")
 
 _ADMIN = "admin noscript loading stale"
 _SHUTDOWN = Options(NOSAVE=flag, SAVE=flag, NOW=flag, FORCE=flag, ABORT=flag, exclusive=[("NOSAVE", "SAVE")])
@@ -47,6 +51,16 @@ def change_settings(call: Call) -> object:
     if len(texts) % 2:
         raise CommandError(SYNTAX_ERROR)
     call.context.settings.assign(list(zip(texts[::2], texts[1::2], strict=True)))
+    return OK
+
+
+@family.command(
+    "CONFIG|REWRITE", "", summary="Writes the settings in force back into the file that the server was started with.", flags=_ADMIN
+)
+def rewrite_settings(call: Call) -> object:
+    """Reply: OK. Comments and order of the file stay."""
+    path = rewrite(call.context.settings, call.context.access.amend)
+    _log.info("event=settings-written file=%s", path)
     return OK
 
 

@@ -90,6 +90,8 @@ class Transactional(Job):
         """`watched`: the state of each watched model at WATCH."""
         self._context: Context = call.context
         self._client = call.client
+        self._tracking = call.client.tracking
+        self._tracked = call.tracked
         self._watched = watched
         self._calls = [call_of(call.context, call.client, one.command, one.words) for one in queued]
         for one in self._calls:
@@ -138,6 +140,12 @@ class Transactional(Job):
         models = self._context.cache.models
         return any(models.state_of(name) != state for name, state in self._watched.items())
 
+    def _track(self, call: Call) -> None:
+        """What CLIENT CACHING said before MULTI holds for all commands; what CLIENT TRACKING says between them for those behind it."""
+        tracking = self._client.tracking
+        if tracking is not None and (self._tracked if tracking is self._tracking else tracking.wanted):
+            self._context.tracking.remember(self._client, call.command, call.words)
+
     async def _replies(self, transaction: Transaction | None) -> object:
         return [await self._reply(position, transaction) for position in range(len(self._calls))]
 
@@ -155,6 +163,7 @@ class Transactional(Job):
             return denied
         if position in self._errors:
             return self._errors[position]
+        self._track(call)
         call.within = transaction
         try:
             job = self._jobs.get(position)

@@ -30,11 +30,15 @@ _UNITS = {"": 1, "b": 1, "k": 1000, "kb": KB, "m": 1000**2, "mb": MB, "g": 1000*
 
 
 class Kind(ABC, Generic[T]):
-    """A type of setting with its bounds. `separator` stands in its text between what is an array in a TOML file."""
+    """A type of setting with its bounds.
+
+    separator: stands in its text between what is an array in a TOML file. accumulates: a source adds to what the sources before it gave.
+    """
 
     __slots__ = ()
 
     separator = " "
+    accumulates = False
 
     @property
     @abstractmethod

@@ -31,7 +31,14 @@ Bytes may be written with a unit: `1kb` is 1024 bytes, `1k` is 1000, and so on w
 A secret can also be read from a file: `requirepass-file = "/run/secrets/password"`, likewise as variable or argument.
 Kubernetes gives pods variables such as `MCSERVER_PORT=tcp://...` for a service named `mcserver`: set `enableServiceLinks: false`.
 
-`CONFIG GET pattern ...` shows them, `CONFIG SET name value ...` changes those marked *run time* until the server ends.
+`CONFIG GET pattern ...` shows them, `CONFIG SET name value ...` changes those marked *run time* until the server ends: all that it
+names, or none. `CONFIG REWRITE` keeps the values in force, whatever gave them, in the last of the files that were read at the start: in
+that of `--env` where one was named, else in `mcserver.toml`. Its comments, order and form stay; what was not there goes to the end. A
+secret that came from a file of its own stays there. Users are kept by `ACL SAVE`, in `aclfile`.
+
+`CONFIG SET tls-cert-file` and its likes read the files again, also where the paths are the same, and so does the signal `SIGHUP`: new
+connections get the renewed certificate, those that are there go on. Where the files are no good, everything stays as it was.
+
 Those of the last section are per model: `MC.CONFIG SET model name value` keeps one for that model alone.
 """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mcserver.settings.events import KeyspaceEvents
 from mcserver.settings.kind import (
     INT_MAX,
     KB,
@@ -24,10 +25,11 @@ from mcserver.settings.kind import (
     Text,
     Words,
 )
-from mcserver.settings.events import KeyspaceEvents
 from mcserver.settings.option import option
 from mcserver.settings.output import OutputLimits, OutputLimitsKind
 from mcserver.settings.percentiles import Percentiles
+from mcserver.settings.renames import Renames
+from mcserver.settings.snapshots import Snapshots
 from mcserver.settings.users import UserLines
 
 ClientAuthentication = Literal["no", "yes", "optional"]
@@ -74,6 +76,12 @@ class Network:
     )
     protected_mode: bool = option(
         Flag(), True, help="Without a password, serve only clients of this machine, whatever addresses the server listens on."
+    )
+    rename_command: tuple[tuple[str, str], ...] = option(
+        Renames(),
+        (),
+        mutable=False,
+        help="Commands that have another name here, or without a new name cannot be called at all. Users' rights go by the old names.",
     )
     requirepass: str = option(Text(), "", secret=True, help="Password that a client gives with AUTH or HELLO. Empty: none is asked for.")
 
@@ -203,8 +211,12 @@ class Process:
         Choice(("asyncio", "uvloop")), "asyncio", mutable=False, help="Event loop. uvloop needs the extra: pip install 'mcserver[uvloop]'."
     )
     databases: str = option(Fixed("1"), "1", mutable=False, help="There is one database; models are its keys.")
-    save: str = option(Fixed(""), "", mutable=False, help="Snapshots are not taken by time: every write is kept as it is made.")
-    appendonly: str = option(Fixed("yes"), "yes", mutable=False, help="Every write is logged before it is acknowledged.")
+    save: str = option(
+        Snapshots(),
+        "",
+        help="For tools that set it, without effect: there is nothing to take snapshots of, every write is kept as it is made.",
+    )
+    appendonly: str = option(Fixed("yes"), "yes", help="Every write is logged before it is acknowledged.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ wrong, or raises SettingError with the reason; on leaving it takes effect; on le
 class Settings(ModelSettings, Search, Embedding, Observation, Process, Limits, Users, Tls, Network):
     """All settings of a server. Frozen for everyone who reads them: `assign` is the one way to change them."""
 
-    origin: Origin = field(default=Origin(), init=False)  # noqa: RUF009 - frozen
+    origin: Origin = field(default=Origin(), init=False)
     _subscribers: dict[str, list[Callable[[], None]]] = field(default_factory=dict, init=False)
     _stages: dict[str, list[Stage]] = field(default_factory=dict, init=False)
 
@@ -124,7 +124,11 @@ def describe_model(settings: ModelSettings, patterns: Sequence[str]) -> dict[str
 
 
 def _describe(settings: object, table: Mapping[str, Option], patterns: Sequence[str]) -> dict[str, str]:
-    return {name: row.format(getattr(settings, row.attribute)) for pattern in patterns for name, row in _matching(table, pattern)}
+    found: dict[str, tuple[str, Option]] = {}
+    for pattern in patterns:
+        for name, row in _matching(table, pattern):
+            found.setdefault(row.name, (name, row))  # once, by the name that was asked for first
+    return {name: row.format(getattr(settings, row.attribute)) for name, row in found.values()}
 
 
 def _matching(table: Mapping[str, Option], pattern: str) -> Iterator[tuple[str, Option]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conformance.harness import Event, read_output, run_harness
-from tests.conformance.skips import Skip
+from tests.conformance.skips import OUTSIDE, Skip
 from tests.conformance.stage import Stage
 from tests.conformance.units import Mode, Unit
 
@@ -34,8 +34,9 @@ class Outcome:
 
     @property
     def failed(self) -> list[Event]:
-        """The tests that failed; also errors outside a test, and a harness that ran none."""
-        return [event for event in self.events if event.result == "err"] if self.events else [Event("err", "", "the harness ran no test")]
+        """The tests that failed; also errors between tests that no entry excuses, and a harness that ran none."""
+        failed = [event for event in self.events if event.result == "err" and self._excuse(event) is None]
+        return failed if self.events else [Event("err", "", "the harness ran no test")]
 
     @property
     def skipped(self) -> Counter[str]:
@@ -45,8 +46,12 @@ class Outcome:
 
     @property
     def used(self) -> set[Skip]:
-        """The entries that covered a test."""
-        return {self._entry(event) for event in self.events if event.result == "skip"}
+        """The entries that covered a test or excused an error."""
+        excuses = (self._excuse(event) for event in self.events if event.result == "err")
+        return {self._entry(event) for event in self.events if event.result == "skip"} | {entry for entry in excuses if entry}
+
+    def _excuse(self, event: Event) -> Skip | None:
+        return None if event.test else next((entry for entry in self.entries if entry.excuses(event.detail)), None)
 
     def _entry(self, event: Event) -> Skip:
         return next(entry for entry in self.entries if entry.covers(event.test))
@@ -56,7 +61,7 @@ def run_unit(unit: Unit, mode: Mode, *, skips: Iterable[Skip], source: Path, mod
     """Run it in `folder`, which is made, and removed again unless a test failed. `ports` is the first of a range of its own."""
     skips = tuple(skips)
     stage = Stage(folder, source, model=model)
-    (folder / "skip").write_text("".join(f"{skip.pattern}\n" for skip in skips), encoding="utf-8")
+    (folder / "skip").write_text("".join(f"{skip.pattern}\n" for skip in skips if not skip.pattern.startswith(OUTSIDE)), encoding="utf-8")
     arguments = ["--single", unit.name, "--skipfile", "skip", "--clients", "1", "--portcount", "300", "--baseport", str(ports)]
     if mode is Mode.TLS:
         stage.make_certificates()

@@ -16,7 +16,7 @@ from pathlib import Path
 from mcserver.app import run
 from mcserver.folder import StartupError
 from mcserver.journal import set_up_logging
-from mcserver.settings import SettingError, load_settings
+from mcserver.settings import load_settings
 from mcserver.settings.server import TABLE
 
 CONF = "mcserver.toml"
@@ -86,8 +86,8 @@ class Announcement(logging.Handler):
             print(f" PID: {os.getpid()}\nServer initialized\nReady to accept connections", flush=True)
 
 
-def main() -> int:
-    """Become the server; 1 where it cannot start. The harness asks for another port where this one is taken."""
+def main() -> None:
+    """Become the server. The harness asks for another port where this one is taken."""
     _, _, model, conf, *arguments = sys.argv
     os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
     logging.getLogger("mcserver").addHandler(Announcement())
@@ -97,12 +97,12 @@ def main() -> int:
         settings = load_settings(["--conf", str(folder), *arguments], {})
         set_up_logging(settings)
         run(settings)
-    except (ValueError, SettingError, StartupError) as error:
-        listening = "cannot listen on" in str(error)
-        print(error, "Failed listening on port" if listening else f" PID: {os.getpid()}", sep="\n", flush=True)
-        return 1
-    return 0
+    except Exception as error:
+        # Whatever it is, the harness would wait two minutes for one of these.
+        listening = isinstance(error, StartupError) and "cannot listen on" in str(error)
+        print("Failed listening on port" if listening else f" PID: {os.getpid()}", flush=True)
+        raise
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

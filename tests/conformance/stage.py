@@ -9,6 +9,9 @@ from pathlib import Path
 
 PROGRAMS = ("redis-cli", "redis-benchmark")
 SHIM = Path(__file__).with_name("shim.py")
+RESUME = SHIM.with_name("resume.tcl")
+LAST_SOURCED = "util.tcl"
+"""Of the files with the harness' procedures."""
 ROOT = SHIM.parents[2]
 
 
@@ -20,13 +23,22 @@ class Stage:
         (path / "src").mkdir(parents=True)
         (path / "tests" / "tmp").mkdir(parents=True)
         for child in (source / "tests").iterdir():
-            if child.name not in {"tmp", "tls"}:
+            if child.name not in {"tmp", "tls", "support"}:
                 (path / "tests" / child.name).symlink_to(child)
+        self._link_support(source / "tests" / "support")
         (path / "utils").symlink_to(source / "utils")
         for program in PROGRAMS:
             (path / "src" / program).symlink_to(shutil.which(program) or program)
         self.server = path / "src" / "redis-server"
         self._write_server(model)
+
+    def _link_support(self, source: Path) -> None:
+        support = self.path / "tests" / "support"
+        support.mkdir()
+        for child in source.iterdir():
+            if child.name != LAST_SOURCED:
+                (support / child.name).symlink_to(child)
+        (support / LAST_SOURCED).write_text(f"source {{{source / LAST_SOURCED}}}\nsource {{{RESUME}}}\n", encoding="utf-8")
 
     def _write_server(self, model: Path) -> None:
         words = [sys.executable, "-P", str(SHIM), "--model", str(model)]

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from embedding.e5.build import NAME, build
+from tests.e2e.programs import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -23,7 +24,7 @@ class RunningServer:
 
     def __init__(self, folder: Path, model: Path, *arguments: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.log = folder / "log"
         folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -61,13 +62,6 @@ class RunningServer:
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def model() -> Path:
     """The default model, built once per machine."""
@@ -86,8 +80,10 @@ def shared_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def server(shared_server: RunningServer) -> RunningServer:
-    """The shared server, emptied."""
-    shared_server.client().flushall()
+    """The shared server, without models."""
+    with shared_server.client() as client:
+        for name in client.execute_command("MC.MODELS"):
+            client.execute_command("MC.DROP", name)
     return shared_server
 
 

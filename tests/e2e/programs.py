@@ -4,8 +4,10 @@ import functools
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +68,14 @@ def need(client: str) -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{client} is not installed; bin/test says what installs it")
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run a program to its end. Text in, text out."""
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, check=False, **options)
@@ -97,3 +107,13 @@ def line_with(process: subprocess.Popen[str], wanted: str) -> str:
             return line.rstrip("\n")
         seen.append(line)
     raise AssertionError(f"ended without a line with {wanted!r}:\n{''.join(seen)}")
+
+
+def wait_until_listening(process: subprocess.Popen[str], port: int) -> None:
+    """Wait until a program takes connections at a port of its own."""
+    while process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"ended before it listened at {port}:\n{process.stdout.read()}")

@@ -8,7 +8,7 @@ import termios
 from types import TracebackType
 from typing import Self
 
-_ESCAPES = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+_MOVEMENTS = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]|\r")
 
 
 class Terminal:
@@ -22,19 +22,19 @@ class Terminal:
         self.process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True)
         os.close(slave)
 
-    def type(self, text: str) -> None:
-        """Press these keys."""
-        os.write(self._master, text.encode())
+    def press(self, keys: str) -> None:
+        """Press these keys. What is pressed before the prompt is there is lost, as redis-cli empties its input then."""
+        os.write(self._master, keys.encode())
 
     def wait_for(self, wanted: str) -> str:
         """Read until `wanted` is on the screen; what came until then, without colours and movements."""
         screen = b""
-        while wanted.encode() not in _ESCAPES.sub(b"", screen):
+        while wanted.encode() not in (shown := _MOVEMENTS.sub(b"", screen)):
             try:
                 screen += os.read(self._master, 4096)
             except OSError:
                 raise AssertionError(f"ended without {wanted!r}:\n{screen.decode(errors='replace')}") from None
-        return _ESCAPES.sub(b"", screen).decode(errors="replace")
+        return shown.decode(errors="replace")
 
     def __enter__(self) -> Self:
         return self

@@ -214,7 +214,6 @@ class Parts:
             shutdown=self.stopping.set,
             started=STARTED,
             run_id="ab" * 20,
-            port=6380,
             loading=False,
         )
         self.client = Client(

@@ -23,6 +23,22 @@ def test_large_blocks_are_returned_where_the_c_library_can(monkeypatch):
     assert not process.return_large_blocks()
 
 
+def test_free_memory_is_given_back_where_the_c_library_can(monkeypatch):
+    assert process.release_free_memory() == hasattr(process.ctypes.CDLL(None), "malloc_trim")
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: object())
+    assert not process.release_free_memory()
+
+
+def test_allocators_tell_what_they_hold(monkeypatch):
+    report = dict(line.split(": ", 1) for line in process.allocator_report().splitlines())
+    assert int(report["python blocks"]) > 10_000
+    if hasattr(process.ctypes.CDLL(None), "mallinfo2"):
+        arenas = [int(word) for word in report["malloc arenas"].replace(",", " ").split() if word.isdecimal()]
+        assert arenas[0] == arenas[1] + arenas[2]
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: object())
+    assert [line.split(":")[0] for line in process.allocator_report().splitlines()] == ["python blocks", "resident"]
+
+
 def test_without_proc_the_peak_is_told(monkeypatch):
     monkeypatch.setattr(process, "_STATM", Path("/nonexistent"))
     assert process.resident_bytes() == process.peak_bytes()

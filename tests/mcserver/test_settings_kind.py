@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcserver.settings.kind import GB, KB, LLONG_MAX, MB, Choice, Fixed, Flag, Folder, Integer, Memory, Number, Text, Words
+from mcserver.settings.kind import GB, KB, LLONG_MAX, MB, Choice, Fixed, Flag, Folder, Integer, Memory, Number, Octal, Text, Words
+from mcserver.settings.renames import Renames
+from mcserver.settings.snapshots import Snapshots
 
 LEVELS = Choice(("debug", "notice"))
 
@@ -36,6 +38,10 @@ LEVELS = Choice(("debug", "notice"))
         (Text(r"[a-z]+:\S.*", "provider:model"), "onnx:x y", "onnx:x y"),
         (Folder(), "/var/lib/x", Path("/var/lib/x")),
         (Words(2), "  a   b ", ("a", "b")),
+        (Words(2, least=0), " ", ()),
+        (Octal(0o777), "0770", 0o770),
+        (Snapshots(), "", ""),
+        (Snapshots(), " 3600  1 300 100 60 10000", "3600 1 300 100 60 10000"),
         (Fixed("1"), "1", "1"),
     ],
 )
@@ -62,6 +68,13 @@ def test_reads(kind, text, value):
         (LEVELS, "loud", "argument(s) must be one of the following: debug, notice"),
         (Text(r"[a-z]+:\S.*", "provider:model"), "onnx", "argument must be provider:model"),
         (Folder(), "", "argument must be the path of a folder"),
+        (Octal(0o777), "8", "argument couldn't be parsed as an octal number"),
+        (Octal(0o777), "", "argument couldn't be parsed as an octal number"),
+        (Octal(0o777), "1000", "argument must be between 0 and 777 inclusive"),
+        (Snapshots(), "60", "Invalid save parameters"),
+        (Snapshots(), "0 1", "Invalid save parameters"),
+        (Snapshots(), "60 -1", "Invalid save parameters"),
+        (Snapshots(), "60 1000 x", "Invalid save parameters"),
         (Words(2), " ", "argument must be 1 to 2 words with spaces between them"),
         (Words(2), "a b c", "argument must be 1 to 2 words with spaces between them"),
         (Fixed("1"), "16", "argument must be '1'"),
@@ -74,27 +87,31 @@ def test_refuses(kind, text, reason):
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "shown", "literal"),
+    ("kind", "value", "shown", "plain"),
     [
-        (Integer(0), 7, "7", "7"),
-        (Memory(), 0, "0", '"0"'),
-        (Memory(), 100, "100", '"100"'),
-        (Memory(), 64 * KB, "65536", '"64kb"'),
-        (Memory(), 1536 * MB, str(1536 * MB), '"1536mb"'),
-        (Memory(), 2 * GB, str(2 * GB), '"2gb"'),
-        (Number(0, 1), 1.0, "1", "1"),
-        (Number(0, 1), 0.93, "0.93", "0.93"),
-        (Flag(), True, "yes", "true"),
-        (Flag(), False, "no", "false"),
-        (LEVELS, "debug", "debug", '"debug"'),
-        (Words(2), ("a", "-b"), "a -b", '"a -b"'),
-        (Folder(), Path("data"), "data", '"data"'),
-        (Fixed(""), "", "", '""'),
+        (Integer(0), 7, "7", 7),
+        (Memory(), 0, "0", "0"),
+        (Memory(), 100, "100", "100"),
+        (Memory(), 64 * KB, "65536", "64kb"),
+        (Memory(), 1536 * MB, str(1536 * MB), "1536mb"),
+        (Memory(), 2 * GB, str(2 * GB), "2gb"),
+        (Number(0, 1), 1.0, "1", 1.0),
+        (Number(0, 1), 0.93, "0.93", 0.93),
+        (Flag(), True, "yes", True),
+        (Flag(), False, "no", False),
+        (LEVELS, "debug", "debug", "debug"),
+        (Words(2), ("a", "-b"), "a -b", "a -b"),
+        (Folder(), Path("data"), "data", "data"),
+        (Fixed(""), "", "", ""),
+        (Octal(0o777), 0o700, "700", "700"),
+        (Octal(0o777), 0, "0", "0"),
+        (Renames(), (("FLUSHALL", "ZAP"), ("DEBUG", "")), "FLUSHALL ZAP, DEBUG", ["FLUSHALL ZAP", "DEBUG"]),
     ],
 )
-def test_shows(kind, value, shown, literal):
+def test_shows(kind, value, shown, plain):
     assert kind.format(value) == shown
-    assert kind.literal(value) == literal
+    assert kind.plain(value) == plain
+    assert type(kind.plain(value)) is type(plain)
 
 
 @pytest.mark.parametrize(

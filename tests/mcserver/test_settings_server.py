@@ -47,8 +47,9 @@ class TestDescribe:
         ("patterns", "names"),
         [
             (["port"], ["port"]),
-            (["TIMEOUT"], ["timeout"]),
-            (["*timeout", "port"], ["port", "timeout", "shutdown-timeout"]),
+            (["TIMEOUT"], ["TIMEOUT"]),
+            (["TIME*t"], ["timeout"]),
+            (["*timeout", "port"], ["timeout", "shutdown-timeout", "port"]),
             (["time[^x]ut"], ["timeout"]),
             (["time[^o]ut"], []),
             (["p?rt", "port"], ["port"]),

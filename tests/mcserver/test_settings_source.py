@@ -132,7 +132,7 @@ class TestRefusals:
             ("port = true", "line 1: port got 'True', expected a whole number from 0 to 65535"),
             ("logfile = true", "line 1: logfile got 'True', expected the path of a file"),
             ("protected-mode = 1", "line 1: protected-mode got '1', expected yes or no"),
-            ("bind = [1, 2]", "line 1: bind got '[1, 2]', expected 1 to 16 words with spaces between them"),
+            ("bind = [1, 2]", "line 1: bind got '[1, 2]', expected 0 to 16 words with spaces between them"),
             ("dir = 2020-01-01", "line 1: dir got '2020-01-01', expected the path of a folder"),
             ("requirepass = true", "line 1: requirepass got a value that cannot be shown, expected text"),
             ("databases = 16", "line 1: databases got '16', expected '1' and nothing else"),

@@ -20,6 +20,27 @@ class TestLatency:
             exact = values[max(0, -int(-share * len(values) // 1) - 1)]
             assert exact <= found <= exact * 9 / 8
 
+    def test_percentiles_in_any_order(self):
+        latency = Latency()
+        for value in (1, 2, 3, 4):
+            latency.record(value)
+        assert latency.percentiles((1, 0, 0.5)) == [4, 1, 2]
+
+    @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=50))
+    def test_doublings_count_what_is_below_each_power_of_two(self, values):
+        latency = Latency()
+        for value in values:
+            latency.record(value)
+        found = latency.doublings()
+        assert list(found.values())[-1] == len(values)
+        for bound, count in list(found.items())[:-1]:
+            assert bound.bit_count() == 1
+            assert count == sum(value < bound for value in values)
+            assert any(bound // 2 <= value < bound for value in values)
+
+    def test_no_doublings_of_nothing(self):
+        assert Latency().doublings() == {}
+
     def test_several_at_once(self):
         latency = Latency()
         latency.record(5, 99)
@@ -64,3 +85,18 @@ def test_the_server_goes_back_to_zero_in_place():
     assert statistics.command("ping").latency.percentiles((1,)) == [10]
     statistics.reset()
     assert statistics.commands == {}
+
+
+def test_times_of_single_calls_are_kept_where_that_is_wanted():
+    statistics = ServerStatistics()
+    statistics.command("ping").record(5)
+    statistics.track(False)
+    for name in ("ping", "echo"):
+        statistics.command(name).record(5)
+    assert [(counters.calls, counters.latency.total) for counters in statistics.commands.values()] == [(2, 1), (1, 0)]
+    statistics.reset()
+    statistics.command("ping").record(5)
+    assert statistics.command("ping").latency.total == 0
+    statistics.track(True)
+    statistics.command("ping").record(5)
+    assert statistics.command("ping").latency.total == 1

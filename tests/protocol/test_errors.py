@@ -60,6 +60,14 @@ def test_the_query_buffer_limit_is_named():
         (errors.out_of_memory(), "OOM command not allowed when used memory > 'maxmemory'."),
         (errors.transaction_aborted(), "EXECABORT Transaction discarded because of previous errors."),
         (
+            errors.transaction_refused(errors.wrong_arity("exec")),
+            "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+        ),
+        (
+            errors.transaction_refused(errors.authentication_required()),
+            "EXECABORT Transaction discarded because of: NOAUTH Authentication required.",
+        ),
+        (
             errors.subscribed("get"),
             "ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
         ),

@@ -21,6 +21,7 @@ from protocol.reply import (
     NullArray,
     Push,
     Raw,
+    Several,
     Status,
     Verbatim,
     bulk,
@@ -40,7 +41,7 @@ def decode(wire: bytes) -> object:
 
 
 def test_public_names():
-    names = "NULL_ARRAY OK PONG QUEUED RESET RESP2 RESP3 Members NullArray Push Raw Status Verbatim bulk chunks encode"
+    names = "NULL_ARRAY OK PONG QUEUED RESET RESP2 RESP3 Members NullArray Push Raw Several Status Verbatim bulk chunks encode"
     assert set(reply.__all__) == set(names.split())
 
 
@@ -71,6 +72,9 @@ def test_public_names():
         (Members([{"a": 1}, "b"]), b"*2\r\n*2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n", b"~2\r\n%1\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n"),
         (Members(()), b"*0\r\n", b"~0\r\n"),
         (Push(["message", "c", b"x"]), b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n", b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n"),
+        (Several([Push(["a"]), 1]), b"*1\r\n$1\r\na\r\n:1\r\n", b">1\r\n$1\r\na\r\n:1\r\n"),
+        (Several([]), b"", b""),
+        ([Several([Push([1]), Push([2])])], b"*1\r\n*1\r\n:1\r\n*1\r\n:2\r\n", b"*1\r\n>1\r\n:1\r\n>1\r\n:2\r\n"),
         (Verbatim("hi"), b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n"),
         (Verbatim(b"# a", "mkd"), b"$3\r\n# a\r\n", b"=7\r\nmkd:# a\r\n"),
         (Raw(b"(123\r\n"), b"(123\r\n", b"(123\r\n"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from protocol import scanner
 from protocol.errors import ProtocolError, QueryBufferExceeded
 from protocol.scanner import Limits, Scanner
+from tests.protocol.streams import LIMITS, PLACES, STREAMS, cut
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 
@@ -217,3 +218,36 @@ def test_a_client_that_sends_single_bytes_costs_linear_time(data: bytes):
 def test_what_was_packed_comes_back(requests: list[list[bytes]]):
     data = b"".join(b"*%d\r\n" % len(request) + b"".join(b"$%d\r\n%b\r\n" % (len(item), item) for item in request) for request in requests)
     assert outcome([data]) == outcome(single_bytes(data)) == (requests, "")
+
+
+class TestLargeArguments:
+    """They are put together beside the buffer, which must make no difference."""
+
+    @given(data=STREAMS, places=PLACES, limits=LIMITS, large=st.integers(1, 20), authenticated=st.booleans())
+    def test_found_and_refused_alike(self, data: bytes, places: list[int], limits: Limits, large: int, authenticated: bool):
+        expected = outcome(cut(data, places), limits, authenticated=authenticated)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scanner, "_LARGE", large)
+            assert outcome(cut(data, places), limits, authenticated=authenticated) == expected
+
+    def test_counted_while_they_arrive(self):
+        subject = Scanner(Limits(), authenticated=True)
+        subject.feed(b"*2\r\n$4\r\nECHO\r\n$1000000\r\n" + b"x" * 300_000)
+        assert subject.next() is None
+        subject.feed(b"x" * 400_000)
+        assert subject.next() is None
+        assert (subject.buffered, subject.idle, subject.between_requests) == (700_000, False, False)
+        subject.feed(b"x" * 300_000 + b"\r\n" + PING)
+        assert subject.next() == [b"ECHO", b"x" * 1_000_000]
+        assert subject.next() == [b"PING"]
+        assert (subject.buffered, subject.idle) == (0, True)
+
+    def test_only_what_has_arrived_takes_memory(self):
+        subject = Scanner(Limits(), authenticated=True)
+        tracemalloc.start()
+        try:
+            subject.feed(b"*1\r\n$500000000\r\n" + b"x" * 300_000)
+            assert subject.next() is None
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000
+        finally:
+            tracemalloc.stop()

@@ -15,6 +15,15 @@ UNSTORABLE = {"query": "lone surrogate \ud800"}
 
 
 class TestUnits:
+    async def test_sync_changes_nothing(self, store: EntryStore, model: Model) -> None:
+        await store.sync()
+        applied = store.apply([put(model, 1)], 1)
+        await store.sync()
+        await applied
+        await store.sync()
+        [entry] = await store.find(model.id, [(PARTITION, key(1))])
+        assert entry is not None
+
     async def test_all_or_nothing(self, store: EntryStore, model: Model) -> None:
         with pytest.raises(ValueError, match="surrogates not allowed"):
             await store.apply([put(model, 1, tags=("t",)), put(model, 2, **UNSTORABLE)], 1)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -79,6 +80,55 @@ class TestSync:
             keeper._thread.join(0.001)
         keeper.stop()
         assert synced[1] == f"{path}-wal"
+
+    async def test_the_store_syncs_when_it_is_asked_to(self, tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(keepers, "_SYNC_INTERVAL", 3600)
+        path = str(tmp_path / "entries.db")
+        store = SqliteStore(path, durability="everysec")
+        await store.open()
+        await create(store)
+        before = len(synced)
+        await store.sync()
+        assert synced[before:] == [f"{path}-wal"]
+        await store.sync()
+        assert len(synced) == before + 1
+
+        def failing(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        await create(store, "another")
+        with monkeypatch.context() as patch:
+            patch.setattr(keepers.os, "fsync", failing)
+            with pytest.raises(StoreUnavailable, match=r"cannot be synced.*No space left on device"):
+                await store.sync()
+        await store.sync()
+        await store.close()
+        with pytest.raises(StoreUnavailable, match="is not open"):
+            await store.sync()
+
+    async def test_a_sync_under_way_is_waited_for(self, path: str, writer: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        keeper = Keeper(path, sync_log=True)
+        keeper.start()
+        writer.execute("INSERT INTO t VALUES (1)")
+        keeper.note(10)
+        entered, leave, order = Event(), Event(), list[str]()
+
+        def slow(_: int) -> None:
+            entered.set()
+            leave.wait()
+            order.append("synced")
+
+        monkeypatch.setattr(keepers.os, "fsync", slow)
+        first = Thread(target=keeper.sync)
+        first.start()
+        entered.wait()
+        second = Thread(target=lambda: (keeper.sync(), order.append("answered")))
+        second.start()
+        leave.set()
+        first.join()
+        second.join()
+        assert order == ["synced", "answered"]
+        keeper.stop()
 
     async def test_a_failed_sync_refuses_writes_until_one_succeeds(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

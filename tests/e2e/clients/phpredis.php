@@ -24,10 +24,14 @@ $replies = $cache->multi()
     ->rawCommand('MC.GET', 'scenario', 'Where is my order?')
     ->exec();
 echo 'exec ', $shown($replies), PHP_EOL;
-$cache->subscribe(['news'], function (Redis $cache, string $channel, string $message): void {
-    echo "message $channel $message", PHP_EOL;
-    $cache->close();
-});
+try {
+    $cache->subscribe(['news'], function (Redis $cache, string $channel, string $message): void {
+        echo "message $channel $message", PHP_EOL;
+        $cache->close();
+    });
+} catch (RedisException) {
+    // The way out of its loop is to close the connection.
+}
 $cache->connect('127.0.0.1', (int) $argv[1]);
 $cache->auth(['app', 'secret']);
 echo 'again ', $cache->ping('PONG'), PHP_EOL;

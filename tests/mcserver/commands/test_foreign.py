@@ -96,7 +96,7 @@ class TestElsewhere:
         assert error_text(await stored.ask(*words)) == f"ERR unknown command {quoted}"
 
     async def test_a_model_that_the_user_may_not_know_of(self, stored):
-        stored.client.user = Blind()
+        stored.client.user = stored.context.access.draft("tenant", ["on", "+@all", "~other:*"])
         assert error_text(await stored.ask("GET", "m")) == "ERR unknown command 'GET', with args beginning with: 'm' "
 
     async def test_before_authentication_nothing_is_told(self, stored):
@@ -109,10 +109,3 @@ class TestElsewhere:
     async def test_none_of_them_is_a_command(self, stored):
         names = {name.decode() for name in await stored.ask("COMMAND", "LIST")}
         assert not [name for name in names if key_range(name)]
-
-
-class Blind:
-    """A user that may know of no model."""
-
-    def sees(self, model: str) -> bool:
-        return False

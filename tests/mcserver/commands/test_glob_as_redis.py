@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from storage.glob import Glob
 from tests.mcserver.commands.wire import Redis, decode
 
-TOKENS = st.sampled_from(["*", "?", "[", "]", "^", "-", "\\", "a", "b", "c", "[a-c]", "[^a]", "[c-a]", "[]", "[^]", "\\*", "[\\]]", "[a-", "\n"])
+TOKENS = st.sampled_from(
+    ["*", "?", "[", "]", "^", "-", "\\", "a", "b", "c", "[a-c]", "[^a]", "[c-a]", "[]", "[^]", "\\*", "[\\]]", "[a-", "\n"]
+)
 PATTERNS = st.lists(TOKENS, min_size=1, max_size=8).map("".join) | st.text("ab*?[]^-\\", min_size=1, max_size=8)
 TEXTS = st.text("abc]^-\\[*\n", min_size=1, max_size=6)
 

@@ -46,6 +46,43 @@ async def test_sections(words: str, expected: list[str], wire: Wire):
     assert await headers(wire, words) == expected
 
 
+REDIS_FIELDS = {
+    "Server": "redis_version redis_git_sha1 redis_git_dirty redis_build_id redis_mode os arch_bits multiplexing_api process_id run_id "
+    "tcp_port server_time_usec uptime_in_seconds uptime_in_days hz configured_hz lru_clock executable config_file io_threads_active",
+    "Clients": "connected_clients cluster_connections maxclients client_recent_max_input_buffer client_recent_max_output_buffer "
+    "blocked_clients tracking_clients pubsub_clients watching_clients clients_in_timeout_table total_watched_keys total_blocking_keys",
+    "Memory": "used_memory used_memory_human used_memory_rss used_memory_rss_human used_memory_peak used_memory_peak_human "
+    "used_memory_peak_perc used_memory_overhead used_memory_startup used_memory_dataset used_memory_dataset_perc total_system_memory "
+    "used_memory_lua used_memory_scripts number_of_cached_scripts maxmemory maxmemory_human maxmemory_policy mem_fragmentation_ratio "
+    "mem_fragmentation_bytes mem_clients_normal mem_clients_slaves mem_not_counted_for_evict mem_allocator allocator_allocated "
+    "allocator_active allocator_resident allocator_frag_ratio allocator_frag_bytes allocator_rss_ratio allocator_rss_bytes "
+    "active_defrag_running lazyfree_pending_objects",
+    "Persistence": "loading async_loading rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time rdb_last_bgsave_status "
+    "rdb_last_bgsave_time_sec rdb_current_bgsave_time_sec aof_enabled aof_rewrite_in_progress aof_rewrite_scheduled "
+    "aof_last_rewrite_time_sec aof_current_rewrite_time_sec aof_last_bgrewrite_status aof_last_write_status",
+    "Stats": "total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes total_net_output_bytes "
+    "instantaneous_input_kbps instantaneous_output_kbps rejected_connections sync_full sync_partial_ok sync_partial_err expired_keys "
+    "expired_stale_perc evicted_keys evicted_clients keyspace_hits keyspace_misses pubsub_channels pubsub_patterns latest_fork_usec "
+    "tracking_total_keys tracking_total_items tracking_total_prefixes unexpected_error_replies total_error_replies "
+    "total_reads_processed total_writes_processed client_query_buffer_limit_disconnections client_output_buffer_limit_disconnections "
+    "acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel",
+    "Replication": "role connected_slaves master_failover_state master_replid master_replid2 master_repl_offset second_repl_offset "
+    "repl_backlog_active repl_backlog_size repl_backlog_first_byte_offset repl_backlog_histlen",
+    "CPU": "used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread",
+    "Modules": "module",
+    "Cluster": "cluster_enabled",
+}
+"""What exporters, dashboards, sentinels and client libraries read."""
+
+
+@pytest.mark.parametrize("name", REDIS_FIELDS)
+async def test_fields_that_tools_read(name: str, wire: Wire):
+    text = await wire.ask(f"INFO {name}")
+    assert text.startswith(f"# {name}\r\n")
+    found = [line.split(":")[0] for line in text.split("\r\n")]
+    assert [field for field in REDIS_FIELDS[name].split() if field not in found] == []
+
+
 async def test_layout(wire: Wire):
     text = await wire.ask("INFO everything")
     assert text.startswith("# Server\r\nredis_version:7.4.0\r\n")

@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.mcserver.commands.wire import STARTED, Wire
+from mcserver.settings.origin import Origin
+from tests.mcserver.commands.wire import STARTED, Redis, Wire
 
 
 async def test_settings_are_shown_by_patterns(wire: Wire):
     await wire.send("HELLO 3")
-    assert await wire.ask("CONFIG GET max-ta* MAXCLIENTS nosuch") == {"maxclients": "10000", "max-tags": "64", "max-tag-bytes": "128"}
+    assert await wire.ask("CONFIG GET max-ta* MAXCLIENTS nosuch") == {"max-tags": "64", "max-tag-bytes": "128", "MAXCLIENTS": "10000"}
     assert len(await wire.ask("CONFIG GET *")) == len(wire.settings.describe(["*"]))
     assert await wire.send("CONFIG GET nosuch") == b"%0\r\n"
 
@@ -59,3 +60,61 @@ async def test_shutdown_needs_the_password(wire: Wire):
     await wire.send("RESET")
     assert (await wire.send("SHUTDOWN")).startswith(b"-NOAUTH ")
     assert wire.stopped == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("save", ""), ("save", "3600 1 300 100"), ("appendonly", "yes"), ("tls-session-caching", "yes"), ("bind", "127.0.0.1")]
+)
+async def test_what_tools_set_without_effect(wire: Wire, name: str, value: str):
+    assert await wire.send([b"CONFIG", b"SET", name.encode(), value.encode()]) == b"+OK\r\n"
+    assert await wire.ask(f"CONFIG GET {name}") == [name, value]
+
+
+async def test_what_cannot_be_is_refused(wire: Wire):
+    assert (await wire.send("CONFIG SET appendonly no")).startswith(b"-ERR CONFIG SET failed (possibly related to argument 'appendonly') - ")
+    assert (await wire.send("CONFIG SET databases 1")).endswith(b"can't set immutable config\r\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CONFIG GET",
+        "CONFIG GET TIMEOUT",
+        "CONFIG GET t[i]meout",
+        "CONFIG GET T[!cx]meout",
+        "CONFIG GET TIME[^x]UT",
+        "CONFIG GET unixsocketpe??",
+        "CONFIG GET po\\rt",
+        "CONFIG SET timeout",
+        "CONFIG SET timeout 1 nosuch 2 nosuchtoo 3",
+        "CONFIG SET timeout 1 TIMEOUT 2",
+        "CONFIG SET timeout 1 databases 3",
+        "CONFIG SET unixsocketperm 700",
+        "CONFIG SET unixsocket x",
+        "CONFIG SET save x",
+        "CONFIG SET save 60",
+        "CONFIG SET port 65536",
+        "CONFIG SET port x",
+        "CONFIG SET tls-auth-clients maybe",
+        "CONFIG SET tls-prefer-server-ciphers 1",
+        "CONFIG REWRITE",
+        "CONFIG REWRITE x",
+    ],
+)
+async def test_as_a_real_server(wire: Wire, redis: Redis, words: str):
+    assert await wire.send(words) == redis.send(words)
+
+
+class TestRewrite:
+    async def test_kept(self, wire: Wire, tmp_path, monkeypatch):
+        path = tmp_path / "mcserver.toml"
+        path.write_text("timeout = 1 # second\n")
+        wire.settings.trace(Origin(files=(path,)))
+        await wire.send("CONFIG SET timeout 2")
+        assert await wire.send("CONFIG REWRITE") == b"+OK\r\n"
+        assert path.read_text().startswith("timeout = 2 # second\n")
+        assert f"\r\nconfig_file:{path}\r\n" in await wire.ask("INFO server")
+
+    async def test_without_a_file(self, wire: Wire):
+        assert await wire.send("CONFIG REWRITE") == b"-ERR The server is running without a config file\r\n"
+        assert "\r\nconfig_file:\r\n" in await wire.ask("INFO server")

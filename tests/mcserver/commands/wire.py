@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import hiredis
 
@@ -34,10 +35,11 @@ def decode(reply: bytes) -> object:
 class Wire:
     """A server's parts and one client of it. `now` is its clock, in seconds since the epoch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        """`settings`: others than the defaults."""
         self.now = STARTED
         self.stopped = 0
-        self.settings = Settings(dir=folder, bind=("127.0.0.1",), port=0, enable_debug_command="yes")
+        self.settings = Settings(dir=folder, bind=("127.0.0.1",), **{"port": 6380, "enable_debug_command": "yes", **settings})
         cache = make_cache(self.settings, OnnxEncoder(TinyModel(folder / "tiny").path, threads=1))
         cache.clock = lambda: self.now
         self.context = Context(
@@ -48,7 +50,6 @@ class Wire:
             shutdown=self._stop,
             started=STARTED,
             run_id=RUN_ID,
-            port=6380,
             loading=False,
         )
         self.client = self.connect()
