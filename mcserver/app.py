@@ -41,7 +41,7 @@ _log = logging.getLogger("mcserver")
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM, SIGINT or SHUTDOWN; SIGHUP has the certificates read again. Raises StartupError where the server cannot start."""
+    """Serve until SIGTERM, SIGINT or SHUTDOWN; at SIGHUP certificates are read again. Raises StartupError where the server cannot start."""
     return_large_blocks()
     _allow_clients(settings)
     settings.subscribe("maxclients", lambda: _allow_clients(settings))

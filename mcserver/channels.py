@@ -23,7 +23,7 @@ class Subscriptions:
 
     def __init__(self, own: Callable[["Client"], Names]) -> None:
         self._own = own
-        self._clients: dict[bytes, dict["Client", None]] = {}
+        self._clients: dict[bytes, dict[Client, None]] = {}
 
     def __len__(self) -> int:
         return len(self._clients)

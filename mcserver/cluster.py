@@ -26,7 +26,7 @@ def node(context: "Context", client: "Client") -> Node:
     """This node as the client is to see it: where `cluster-announce-ip` and `-port` say, else where the client has come in."""
     settings = context.settings
     host, _, port = client.local_address.rpartition(":")
-    if host.startswith("/"):  # a Unix socket is no place that a cluster client could be sent to
+    if client.unix:  # a Unix socket is no place that a cluster client could be sent to
         host, port = "127.0.0.1", str(context.port)
     return Node(context.run_id, settings.cluster_announce_ip or host.strip("[]"), settings.cluster_announce_port or int(port))
 

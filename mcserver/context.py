@@ -192,7 +192,7 @@ class Context:
         self.slowlog = Slowlog(self.settings)
         self.latency = LatencyMonitor(self.settings)
         self.cache.observe = lambda event, seconds: self.latency.note(event, int(seconds * 1000), self.cache.now())
-        self.saving = Saving(self.cache.store.sync, self.cache.clock, started=self.started)
+        self.saving = Saving(self.cache.sync, self.cache.clock, started=self.started)
         self.replication_id = self.run_id
         self.settings.subscribe("latency-tracking", self._track_latency)
         self._track_latency()

@@ -40,7 +40,8 @@ class Monitors:
 
     def show(self, client: "Client", words: Sequence[bytes], now: float) -> None:
         """Tell them what `client` has run at `now` (seconds since the epoch)."""
-        line = Status(f"{now:.6f} [0 {client.address}] {' '.join(quote(_shorten(word)) for word in words[:MAX_WORDS])}")
+        source = f"unix:{client.address.removesuffix(':0')}" if client.unix else client.address
+        line = Status(f"{now:.6f} [0 {source}] {' '.join(quote(_shorten(word)) for word in words[:MAX_WORDS])}")
         for monitor in self:
             monitor.push(line)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 __all__ = ["Outbox"]
 
 CONNECTIONS_PER_TURN = 64
-"""Connections that send before others get their turn; at some 30 microseconds each this is 2 ms."""
+"""Connections that send before others get their turn; at some 40 microseconds each this is 2 or 3 ms."""
 
 
 class Outbox:

@@ -41,7 +41,8 @@ A model is a key of type `modelcache`, so that redis-cli, exporters and graphica
 
 * `SCAN` gives every model that is there from its first call to its last, whatever is made and dropped meanwhile, and each once unless it
   was dropped and made again. Cursors hold until the server restarts. `TYPE` with any other type than `modelcache` finds nothing.
-* `DEL` and `UNLINK` drop models with all they have, in one step. `FLUSHALL` and `FLUSHDB` empty all models and keep them and their settings.
+* `DEL` and `UNLINK` drop models with all they have, in one step. `FLUSHALL` and `FLUSHDB` empty all models and keep them and their
+  settings.
 * A model has no time to live (`TTL` says -1), its entries do: `MC.EXPIRE`, `EX` with `MC.SET`, the setting `default-ttl`.
 * `OBJECT IDLETIME` counts from the last lookup or change of entries; a restart begins it anew. `OBJECT FREQ` is an error, as in Redis
   without an LFU policy.
@@ -66,6 +67,36 @@ replicas, forks) is 0. What differs:
 * `INFO everything` and `INFO mc` add `# mc_stats` (lookups by tier, misses by reason, what was saved) and `# mc_models` (a line per model;
   in its name what is no letter, digit, `_`, `.`, `-` or `~` is written as in a URL, `%2F` for `/`).
   `INFO mc_stats` and `INFO mc_models` give one of the two.
+* `rdb_last_save_time`, `rdb_saves` and `rdb_last_bgsave_*` tell of `SAVE` and `BGSAVE`: see below.
+
+## Slow log, latency, memory
+
+* `SLOWLOG` has commands that took at least `slowlog-log-slower-than` microseconds, from when they began to when their reply was ready. A
+  lookup that has to embed its question counts that, too. 32 words of a command are kept and 128 bytes of each; passwords never are, nor
+  does MONITOR show them. While the threshold is under a millisecond, lookups are not answered from memory alone, so that none is missed.
+* `LATENCY` has what took at least `latency-monitor-threshold` milliseconds, the worst of each second, by event: `command`; `fast-command`,
+  one that should always be fast; `event-loop`, how late the loop that serves all clients was, looked at ten times a second; `embedding`,
+  texts waiting for their vectors; `store-commit`, writes waiting for the entry store. `LATENCY DOCTOR` says what can be done.
+* `LATENCY HISTOGRAM` and `INFO latencystats` need no threshold; `latency-tracking no` switches them off.
+* `MEMORY USAGE` counts queries, answers, META and vectors of a model, as stored. `MEMORY PURGE` gives free memory back to the system and
+  leaves Python's garbage collector alone, which would stop all clients.
+
+## Saving
+
+Everything acknowledged outlives the process. With `durability everysec` a power cut may cost the last second; `SAVE` waits until nothing
+would be lost, `BGSAVE` and `BGREWRITEAOF` begin the same in the background, `WAITAOF 1 0 0` does it for a client that wants to know.
+`REPLICAOF NO ONE` and `WAIT` answer as by a master without replicas; to be a replica is refused.
+
+## Cluster clients
+
+`CLUSTER` is refused as by any Redis that is not in cluster mode, so that tools take the server for what it is. With `cluster-enabled yes`
+it answers as a cluster of one node that has every slot, for client libraries that speak to clusters only; `cluster-announce-ip` and
+`cluster-announce-port` say where that node is, where clients do not see it at its own address.
+
+## DEBUG
+
+Refused unless `enable-debug-command` says otherwise. `DEBUG HELP` lists what there is: as much as Redis' own tests ask for.
+`DEBUG SLEEP` holds the connection that asks for it, and no other.
 """
 
 

@@ -28,7 +28,7 @@ class Saving:
     @property
     def running(self) -> int:
         """Seconds since the one in the background began, -1 where there is none."""
-        return -1 if self._task is None else int(self._clock() - self._begun)
+        return -1 if self._task is None else max(0, int(self._clock() - self._begun))
 
     async def save(self) -> None:
         """Do it. Raises StorageError, and CommandError where it is being done in the background."""

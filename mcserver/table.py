@@ -39,6 +39,8 @@ class Job(ABC):
         return False
 
 
+_NOT_KEY = "not_key"
+
 Run = Callable[["Call"], "Reply | Awaitable[Reply] | Job"]
 RunT = TypeVar("RunT", bound=Run)
 
@@ -51,7 +53,8 @@ class Command:
         is deferred, except EXEC itself, which is never queued.
     writes: whether later commands of its connection wait for it.
     flags: Redis' words: write readonly admin denyoom fast loading stale noscript no_auth no_multi.
-    key_flags: what is done with the keys, in Redis' words for a key specification: RW update, RO access, RM delete, OW insert, RO.
+    key_flags: what is done with the keys, in Redis' words for a key specification: RW update, RO access, RM delete, OW insert, RO,
+        or not_key for what is only found like a key: a shard channel.
     """
 
     name: str
@@ -82,7 +85,7 @@ class Command:
 
     def keys(self, words: Sequence[bytes]) -> Sequence[bytes]:
         """The keys among the words of a request whose number of words fits."""
-        if not self.key_position:
+        if not self.key_position or _NOT_KEY in self.key_flags:
             return ()
         return words[self.key_position :] if self.last_key < 0 else words[self.key_position : self.key_position + 1]
 
@@ -140,7 +143,7 @@ class Family:
             arguments = parse_usage(usage)
             container = name.count("|")
             least = arity(arguments)
-            position = key_position(arguments)
+            position = 1 if key == _NOT_KEY else key_position(arguments)
             changes = "write" in flags.split() if writes is None else writes
             self.commands[name.lower()] = Command(
                 name=name.lower(),

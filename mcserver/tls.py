@@ -18,6 +18,7 @@ def make_context(settings: Settings) -> ssl.SSLContext:
     """What new connections of the TLS port are encrypted with; every file is read. Raises TlsError."""
     _require_files(settings)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION
     _limit_versions(context, settings.tls_protocols)
     _set_ciphers(context, settings)
     _load_certificate(context, settings)

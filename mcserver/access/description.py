@@ -26,12 +26,19 @@ def describe_user(user: "User") -> str:
 
 
 def describe_commands(rights: CommandRights) -> str:
-    """The rules on commands."""
+    """The rules on commands. They are kept: finding them takes a millisecond, and there may be many users."""
+    if rights.description is None:
+        rights.description = " ".join(_find_rules(rights))
+    return rights.description
+
+
+def _find_rules(rights: CommandRights) -> Iterator[str]:
     shown = CommandRights(rights.table)
     if rights.later:
         shown.allow_everything()
-    everything = "+@all" if rights.later else "-@all"
-    return " ".join([everything, *_categories(rights, shown), *_single_commands(rights, shown)])
+    yield "+@all" if rights.later else "-@all"
+    yield from _categories(rights, shown)
+    yield from _single_commands(rights, shown)
 
 
 def _categories(rights: CommandRights, shown: CommandRights) -> Iterator[str]:

@@ -22,6 +22,11 @@ __all__ = ["Access"]
 
 DEFAULT = "default"
 
+_NO_FILE = (
+    "This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a "
+    "CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration."
+)
+
 _EVERYTHING = ("on", "nopass", "~*", "&*", "+@all")
 
 
@@ -84,7 +89,8 @@ class Access:
             try:
                 user.change([rule])
             except RuleError as error:
-                raise CommandError(f"Error in ACL SETUSER modifier '{rule}': {error}") from None
+                shown = rule.partition("\0")[0]  # as Redis' format
+                raise CommandError(f"Error in ACL SETUSER modifier '{shown}': {error}") from None
         return user
 
     def put(self, draft: User) -> User:
@@ -101,14 +107,12 @@ class Access:
         return user
 
     def load(self) -> list[User]:
-        """Take over the ACL file: all of it, or raise AclFileError and leave everything as it is.
+        """Take over the ACL file: all of it, or raise AclFileError (CommandError where there is none) and leave everything as it is.
 
         Returns the users that are gone or have become others, who may do nothing any more. Those that are as before stay the same
         objects, and so does `default`.
         """
-        if self.file is None:
-            raise ValueError("there is no ACL file")
-        read = self.file.read(self._new)
+        read = self._the_file().read(self._new)
         if DEFAULT not in read:
             read[DEFAULT] = self._new(DEFAULT, *_EVERYTHING, self._password_rule())
         stale = [user for name, user in self.users.items() if name != DEFAULT and not _alike(user, read.get(name))]
@@ -119,10 +123,8 @@ class Access:
         return stale
 
     def save(self) -> None:
-        """Write the ACL file. Raises OSError."""
-        if self.file is None:
-            raise ValueError("there is no ACL file")
-        self.file.write(self.all())
+        """Write the ACL file. Raises OSError, and CommandError where there is none."""
+        self._the_file().write(self.all())
 
     def deny(self, client: "Client", command: "Command", words: Sequence[bytes]) -> CommandError | None:
         """Why the client may not run this request now, or have it queued; it is counted and logged. None where it may."""
@@ -144,6 +146,11 @@ class Access:
         """Count and log a wrong name or password; `command` is the first word of the request."""
         denial = Denial(Reason.AUTH, command.decode("utf-8", "surrogateescape"))
         self._record(client, denial, name.decode("utf-8", "surrogateescape"), queued=client.transaction is not None)
+
+    def _the_file(self) -> AclFile:
+        if self.file is None:
+            raise CommandError(_NO_FILE)
+        return self.file
 
     def _record(self, client: "Client", denial: Denial, user: str, *, queued: bool) -> None:
         from mcserver.commands.client import describe_client  # noqa: PLC0415 - the commands are built on this package

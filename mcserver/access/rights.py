@@ -13,47 +13,44 @@ class CommandRights:
     """The commands of a user, by full name. Like Redis, what is kept is the outcome of the rules, not the rules.
 
     later: whether the last that was said of all commands was that they are allowed, so that ACL LIST begins with `+@all`.
+    description: the rules that give these rights, where somebody has found them since the last change.
     """
 
-    __slots__ = ("_first_arguments", "_names", "later", "table")
+    __slots__ = ("_first_arguments", "_names", "description", "later", "table")
 
     def __init__(self, table: "Table") -> None:
         self.table = table
-        self._names: set[str] = set()
-        self._first_arguments: dict[str, list[str]] = {}
         self.later = False
+        self.description: str | None = None
+        self._names: frozenset[str] = frozenset()
+        self._first_arguments: dict[str, list[str]] = {}
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left out."""
-        return len(self._names) == sum(1 for _ in self.table.everything())
+        return all(command.name in self._names for command in self.table.everything())
 
     def allow_everything(self) -> None:
         """All commands."""
-        self._names = {command.name for command in self.table.everything()}
-        self._first_arguments.clear()
+        self._set(command.name for command in self.table.everything())
         self.later = True
 
     def forbid_everything(self) -> None:
         """No command."""
-        self._names.clear()
-        self._first_arguments.clear()
+        self._set(())
         self.later = False
 
     def change(self, command: "Command", *, allow: bool) -> None:
         """Allow or forbid a command; a container with all its subcommands."""
-        names = {command.name, *(sub.name for sub in command.subcommands.values())}
-        self._names = self._names | names if allow else self._names - names
-        self._first_arguments.pop(command.name, None)
+        self._change([command], allow=allow)
 
     def change_category(self, category: str, *, allow: bool) -> None:
         """Allow or forbid the commands of a category."""
-        for command in self.table.everything():
-            if category in command.categories:
-                self.change(command, allow=allow)
+        self._change([command for command in self.table.everything() if category in command.categories], allow=allow)
 
     def allow_first_argument(self, command: "Command", argument: str) -> None:
         """Allow a forbidden command where this is its first argument, in any letter case: the form `+select|0`."""
+        self.description = None
         known = self._first_arguments.setdefault(command.name, [])
         if argument.lower() not in (one.lower() for one in known):
             known.append(argument)
@@ -76,10 +73,22 @@ class CommandRights:
     def copy(self) -> "CommandRights":
         """The same, to be changed apart."""
         twin = CommandRights(self.table)
-        twin._names = set(self._names)
+        twin.later, twin.description = self.later, self.description
+        twin._names = self._names
         twin._first_arguments = {name: list(arguments) for name, arguments in self._first_arguments.items()}
-        twin.later = self.later
         return twin
+
+    def _set(self, names: Iterable[str]) -> None:
+        self.description = None
+        self._names = frozenset(names)
+        self._first_arguments.clear()
+
+    def _change(self, commands: Sequence["Command"], *, allow: bool) -> None:
+        self.description = None
+        names = {name for command in commands for name in (command.name, *(sub.name for sub in command.subcommands.values()))}
+        self._names = self._names | names if allow else self._names - names
+        for command in commands:
+            self._first_arguments.pop(command.name, None)
 
 
 def _text(word: bytes) -> str:

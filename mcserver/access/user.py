@@ -13,7 +13,6 @@ from mcserver.settings import Settings
 
 if TYPE_CHECKING:
     from mcserver.table import Command, Table
-    from protocol.errors import CommandError
 
 __all__ = ["User"]
 
@@ -34,9 +33,9 @@ class User:
         self.nopass = False
         self.passwords: list[str] = []
         self.sanitize: bool | None = None
-        self.commands = CommandRights(table)
-        self.keys = KeyPatterns()
-        self.channels = self._default_channels()
+        self.commands: CommandRights = CommandRights(table)
+        self.keys: KeyPatterns = KeyPatterns()
+        self.channels: ChannelPatterns = self._default_channels()
         self.unrestricted = False
 
     @property
@@ -57,11 +56,6 @@ class User:
         if "no_auth" not in command.flags and not self.commands.allow(command, words):
             return Denial(Reason.COMMAND, command.name)
         return self._denied_key(command, words) or self._denied_channel(command, words)
-
-    def refusal(self, command: "Command", words: Sequence[bytes]) -> "CommandError | None":
-        """Why the user may not run this command with these words; None where it may."""
-        denial = self.denial(command, words)
-        return None if denial is None else denial.error(self.name)
 
     def may(self, command: "Command") -> bool:
         """Whether the user may run the command at all."""

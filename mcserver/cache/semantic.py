@@ -96,6 +96,10 @@ class SemanticCache:
         await self.index.close()
         await self.store.close()
 
+    async def sync(self) -> None:
+        """Have everything acknowledged outlive a power cut. Raises StorageError where it might not."""
+        await self.store.sync()
+
     @property
     def top_k(self) -> int:
         """Candidates that a search gives at first."""

@@ -1,5 +1,6 @@
 """ACL: users and their rights."""
 
+import logging
 import secrets
 from collections.abc import Iterable
 
@@ -14,6 +15,8 @@ __all__ = ["family"]
 
 family = Family("server")
 
+_log = logging.getLogger("mcserver")
+
 _ANYONE = "noscript loading stale"
 _ADMIN = f"admin {_ANYONE}"
 
@@ -21,11 +24,6 @@ _DEFAULT_COUNT = 10
 _DEFAULT_BITS = 256
 _MAX_BITS = 4096
 _BITS_PER_DIGIT = 4
-
-_NO_FILE = (
-    "This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a "
-    "CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration."
-)
 
 family.container("ACL", summary="A container for commands on users and their rights.")
 
@@ -160,8 +158,6 @@ def dry_run(call: Call) -> object:
 def load(call: Call) -> object:
     """Reply: OK; the whole file takes effect, or nothing of it. Connections of users that are gone, or others now, are closed."""
     access = call.context.access
-    if access.file is None:
-        raise CommandError(_NO_FILE)
     channels = access.default.channels.copy()
     try:
         stale = access.load()
@@ -177,13 +173,11 @@ def load(call: Call) -> object:
 @family.command("ACL|SAVE", "", summary="Writes the users to the ACL file.", complexity="O(N) with N users", flags=_ADMIN)
 def save(call: Call) -> object:
     """Reply: OK."""
-    access = call.context.access
-    if access.file is None:
-        raise CommandError(_NO_FILE)
     try:
-        access.save()
+        call.context.access.save()
     except OSError as error:
-        raise CommandError(f"There was an error trying to save the ACLs: {error.strerror}. Please check the server logs") from None
+        _log.warning("event=acl-not-saved reason='%s'", error.strerror)
+        raise CommandError("There was an error trying to save the ACLs. Please check the server logs for more information") from None
     return OK
 
 

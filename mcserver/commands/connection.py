@@ -146,7 +146,7 @@ def _describe(call: Call) -> dict[str, object]:
         "version": REDIS_VERSION,
         "proto": call.client.protocol,
         "id": call.client.id,
-        "mode": "standalone",
+        "mode": "cluster" if call.context.settings.cluster_enabled else "standalone",
         "role": "master",
         "modules": [{"name": "mc", "ver": module_version(), "path": "", "args": []}],
     }

@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from mcserver.context import Call, Client, Result
+from mcserver.context import Call, Client
+from mcserver.settings import rewrite
 from mcserver.table import Family
 from protocol.errors import NOT_A_FLOAT, CommandError, wrong_subcommand_arity
 from protocol.number import parse_float
@@ -25,22 +26,41 @@ _REFUSED = (
 )
 _NUMBER = "1234567999999999999999999999999999999"
 
-_PROTOCOL: dict[str, object] = {
+
+def _big_number(protocol: int) -> object:
+    return _NUMBER if protocol == RESP2 else Raw(b"(%b\r\n" % _NUMBER.encode())
+
+
+def _attribute(protocol: int) -> object:
+    reply = encode("Some real reply following the attribute", protocol)
+    if protocol == RESP2:
+        return Raw(reply)
+    return Raw(b"|1\r\n" + encode("key-popularity", protocol) + encode(["key:123", 90], protocol) + reply)
+
+
+def _push(protocol: int) -> object:
+    if protocol == RESP2:
+        raise CommandError("RESP2 is not supported by this command")
+    message = encode(Push(["server-cpu-usage", 42]), protocol)
+    return Raw(message + encode("Some real reply following the push reply", protocol))
+
+
+_TYPES: dict[str, object] = {
     "string": "Hello World",
     "integer": 12345,
     "double": 3.141,
-    "bignum": None,
+    "bignum": _big_number,
     "null": None,
     "array": [0, 1, 2],
     "set": Members([0, 1, 2]),
     "map": {0: False, 1: True, 2: False},
-    "attrib": "Some real reply following the attribute",
-    "push": "Some real reply following the push reply",
+    "attrib": _attribute,
+    "push": _push,
     "verbatim": Verbatim("This is a verbatim\nstring"),
     "true": True,
     "false": False,
 }
-"""A reply of every type, as Redis has them."""
+"""A reply of every type, as Redis has them, or what makes it of the version of the protocol."""
 
 
 @family.command(
@@ -50,7 +70,7 @@ _PROTOCOL: dict[str, object] = {
     complexity="that of the subcommand",
     flags="admin noscript loading stale",
 )
-def debug(call: Call) -> Result:
+def debug(call: Call) -> object:
     """Reply: that of the subcommand."""
     if not _allowed(call):
         raise CommandError(_REFUSED)
@@ -72,10 +92,10 @@ def _allowed(call: Call) -> bool:
 def _is_local(client: Client) -> bool:
     """Whether the client is on this machine: it came through the loopback interface or a Unix socket."""
     host = client.address.rpartition(":")[0].strip("[]")
-    return host.startswith("/") or ip_address(host.partition("%")[0]).is_loopback
+    return client.unix or ip_address(host.partition("%")[0]).is_loopback
 
 
-def _sleep(call: Call) -> Result:
+def _sleep(call: Call) -> object:
     """Hold this connection, and no other: nothing stops the event loop. It counts as a slow command all the same."""
     seconds = parse_float(call.words[2])
     if seconds is None or not math.isfinite(seconds):
@@ -89,19 +109,11 @@ async def _sleep_for(seconds: float) -> object:
 
 
 def _protocol(call: Call) -> object:
-    name, resp3 = call.words[2].decode("utf-8", "replace").lower(), call.client.protocol > RESP2
-    if name not in _PROTOCOL:
-        raise CommandError(f"Wrong protocol type name. Please use one of the following: {'|'.join(_PROTOCOL)}")
-    reply = encode(_PROTOCOL[name], call.client.protocol)
-    if name == "bignum":
-        return Raw(b"(%b\r\n" % _NUMBER.encode()) if resp3 else _NUMBER
-    if name == "attrib" and resp3:
-        return Raw(b"|1\r\n" + encode("key-popularity", 3) + encode(["key:123", 90], 3) + reply)
-    if name == "push":
-        if not resp3:
-            raise CommandError("RESP2 is not supported by this command")
-        return Raw(encode(Push(["server-cpu-usage", 42]), 3) + reply)
-    return _PROTOCOL[name]
+    name = call.words[2].decode("utf-8", "replace").lower()
+    if name not in _TYPES:
+        raise CommandError(f"Wrong protocol type name. Please use one of the following: {'|'.join(_TYPES)}")
+    reply = _TYPES[name]
+    return reply(call.client.protocol) if callable(reply) else reply
 
 
 def _log_text(call: Call) -> object:
@@ -125,6 +137,11 @@ def _pause_cron(call: Call) -> object:
     return OK
 
 
+def _rewrite_everything(call: Call) -> object:
+    rewrite(call.context.settings, everything=True)
+    return OK
+
+
 def _change_replication_id(call: Call) -> object:
     call.context.replication_id = secrets.token_hex(20)
     return OK
@@ -144,19 +161,21 @@ def _show_help(call: Call) -> object:
 
 _HELP = {
     "CHANGE-REPL-ID": "Gives the server another replication ID.",
+    "CONFIG-REWRITE-FORCE-ALL": "Writes every setting into the file, as CONFIG REWRITE does those that have changed.",
     "ERROR <string>": "Answers with this error.",
     "LOG <message>": "Writes a line to the log.",
     "PAUSE-CRON <0|1>": "Stops what the server does every second: rates of INFO, closing of idle connections.",
-    "PROTOCOL <type>": f"Answers with a value of this type: {', '.join(_PROTOCOL)}.",
+    "PROTOCOL <type>": f"Answers with a value of this type: {', '.join(_TYPES)}.",
     "SET-ACTIVE-EXPIRE <0|1>": "Stops or starts the removal of expired entries in the background.",
     "SLEEP <seconds>": "Answers after this time. Other connections are not held up.",
     "HELP": "Prints this help.",
 }
 
-_Run = Callable[[Call], Result]
+_Run = Callable[[Call], object]
 
 _SUBCOMMANDS: dict[bytes, tuple[_Run, int]] = {
     b"change-repl-id": (_change_replication_id, 2),
+    b"config-rewrite-force-all": (_rewrite_everything, 2),
     b"error": (_error, 3),
     b"log": (_log_text, 3),
     b"pause-cron": (_pause_cron, 3),

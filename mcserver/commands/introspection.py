@@ -134,7 +134,7 @@ def _with_keys(call: Call) -> Command:
     command = call.context.commands.locate(words)
     if command is None:
         raise CommandError("Invalid command specified")
-    if not command.key_position:
+    if not command.key_position or "not_key" in command.key_flags:
         raise CommandError("The command has no key arguments")
     if not command.fits(len(words)):
         raise CommandError("Invalid number of arguments specified for command")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from mcserver.context import Call, Result
+from mcserver.context import Call
 from mcserver.process import allocator_report, peak_bytes, release_free_memory, resident_bytes
 from mcserver.table import Family
 from protocol.arguments import Arguments, Options, integer
@@ -38,12 +38,11 @@ _USAGE = Options(SAMPLES=_samples)
     flags="readonly",
     key="RO",
 )
-def usage(call: Call) -> Result:
+def usage(call: Call) -> object:
     """Reply: an integer, nil where there is no such model. It is counted with every write, so that nothing need be sampled."""
     name = call.arguments.pop().decode("utf-8", "surrogateescape")
     call.arguments.options(_USAGE)
-    state = call.cache.models.find(name)
-    return _usage(call, state.id) if state is not None else None
+    return _usage(call, name) if call.cache.models.find(name) is not None else None
 
 
 @family.command("MEMORY|STATS", "", summary="Returns what memory is used for.")
@@ -91,7 +90,7 @@ def doctor(call: Call) -> object:
 
 
 @family.command("MEMORY|PURGE", "", summary="Gives free memory back to the system.")
-def purge(call: Call) -> Result:
+def purge(call: Call) -> object:
     """Reply: OK."""
     return _purge()
 
@@ -102,8 +101,8 @@ def allocators(call: Call) -> object:
     return Verbatim(allocator_report())
 
 
-async def _usage(call: Call, model_id: int) -> object:
-    return (await call.cache.store.usage(model_id)).bytes
+async def _usage(call: Call, name: str) -> object:
+    return (await call.cache.admin.report(name, now=call.now, within=call.within)).usage.bytes
 
 
 async def _purge() -> object:

@@ -1,7 +1,7 @@
 """SAVE and its like. Every write is logged before it is acknowledged, so that there is never anything unsaved: what these add is that
 nothing acknowledged so far is lost in a power cut, where `durability` is everysec and the last second might be."""
 
-from mcserver.context import Call, Result
+from mcserver.context import Call
 from mcserver.table import Family
 from protocol.arguments import Options, flag
 from protocol.reply import OK, Status
@@ -15,7 +15,7 @@ _SCHEDULE = Options(SCHEDULE=flag)
 
 
 @family.command("SAVE", "", summary="Waits until everything acknowledged is on disk.", flags=f"{_FLAGS} no_multi")
-def save(call: Call) -> Result:
+def save(call: Call) -> object:
     """Reply: OK."""
     return _save(call)
 

@@ -50,6 +50,7 @@ def subscribe_to_patterns(call: Call) -> object:
     complexity="O(N) with N shard channels",
     flags=_SUBSCRIBING,
     categories="pubsub",
+    key="not_key",
 )
 def subscribe_to_shards(call: Call) -> object:
     """Reply: for each channel a message that tells how many shard channels the client now listens to. As in Redis not inside MULTI."""
@@ -91,6 +92,7 @@ def unsubscribe_from_patterns(call: Call) -> object:
     complexity="O(N) with N shard channels",
     flags=_SUBSCRIBING,
     categories="pubsub",
+    key="not_key",
 )
 def unsubscribe_from_shards(call: Call) -> object:
     """Reply: as of UNSUBSCRIBE, with the number of shard channels."""
@@ -117,6 +119,7 @@ def publish(call: Call) -> object:
     complexity="O(N) with N clients that listen to it",
     flags=_PUBLISHING,
     categories="pubsub",
+    key="not_key",
 )
 def publish_to_shard(call: Call) -> object:
     """Reply: how often it was sent, an integer."""

@@ -1,6 +1,6 @@
 """ROLE, WAIT and REPLICAOF: a server on its own, a master without replicas."""
 
-from mcserver.context import Call, Result
+from mcserver.context import Call
 from mcserver.table import Family
 from protocol.arguments import Arguments, Options, flag, group, integer, text
 from protocol.errors import NOT_AN_INTEGER, CommandError
@@ -58,7 +58,7 @@ def wait(call: Call) -> object:
     flags="noscript",
     categories="connection",
 )
-def wait_for_disk(call: Call) -> Result:
+def wait_for_disk(call: Call) -> object:
     """Reply: an array: 1, since they are on the disk of this server then, and 0 replicas."""
     local = _read_ranged(call.arguments, 1)
     _read_ranged(call.arguments, None)
@@ -99,7 +99,7 @@ def fail_over(call: Call) -> object:
 
 
 async def _wait_for_disk(call: Call) -> object:
-    await call.cache.store.sync()
+    await call.cache.sync()
     return [1, 0]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from mcserver import __version__
 from mcserver.context import Call
 from mcserver.process import peak_bytes, processor_time, resident_bytes, system_bytes
+from mcserver.settings import Settings
 from mcserver.version import REDIS_VERSION, module_version
 
 __all__ = [
@@ -64,6 +65,7 @@ def server(call: Call) -> Fields:
         "executable": _path(sys.argv[0]),
         "config_file": _path(str(files[-1])) if files else "",
         "io_threads_active": 0,
+        **_listeners(call.context.settings),
     }
 
 
@@ -209,6 +211,17 @@ def _path(path: str) -> str:
     """A path that redis-cli --stat cannot take for one of its fields."""
     full = os.path.realpath(path)
     return "" if any(word in full for word in _STAT_WORDS) else full
+
+
+def _listeners(settings: Settings) -> dict[str, object]:
+    """Where the server listens, numbered by kind as in Redis."""
+    unix = [_path(settings.unixsocket)] if settings.unixsocket else []
+    kinds = [("tcp", settings.bind, settings.port), ("unix", unix, 0), ("tls", settings.bind, settings.tls_port)]
+    return {
+        f"listener{number}": ",".join([f"name={name}", *(f"bind={place}" for place in places), *([f"port={port}"] if port else [])])
+        for number, (name, places, port) in enumerate(kinds)
+        if port or (name == "unix" and unix)
+    }
 
 
 def _percent(part: int, whole: int) -> str:

@@ -65,7 +65,10 @@ def describe(call: Call) -> object:
 
 
 @family.command(
-    "CLIENT|CACHING", "<YES | NO>", summary="Says whether to remember what the next command reads, where OPTIN or OPTOUT asks.", flags=_FLAGS
+    "CLIENT|CACHING",
+    "<YES | NO>",
+    summary="Says whether to remember what the next command reads, where OPTIN or OPTOUT asks.",
+    flags=_FLAGS,
 )
 def cache_next(call: Call) -> object:
     """Reply: OK. It holds for the next command or transaction."""

@@ -24,10 +24,14 @@ class Renames(Kind[Pairs]):
         return (*current, *(_pair(one) for one in text.split(self.separator.strip()) if one.strip()))
 
     def format(self, value: Pairs) -> str:
-        return self.separator.join(" ".join(pair).rstrip() for pair in value)
+        return self.separator.join(_written(pair) for pair in value)
 
     def plain(self, value: Pairs) -> Plain:
-        return [" ".join(pair).rstrip() for pair in value]
+        return [_written(pair) for pair in value]
+
+
+def _written(pair: tuple[str, str]) -> str:
+    return shlex.join(name for name in pair if name)
 
 
 def _pair(text: str) -> tuple[str, str]:

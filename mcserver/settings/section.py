@@ -211,6 +211,10 @@ class Process:
         Choice(("asyncio", "uvloop")), "asyncio", mutable=False, help="Event loop. uvloop needs the extra: pip install 'mcserver[uvloop]'."
     )
     databases: str = option(Fixed("1"), "1", mutable=False, help="There is one database; models are its keys.")
+    maxmemory: str = option(Fixed("0"), "0", help="Memory is limited for what takes it: exact-memory, embed-cache-size, maxmemory-clients.")
+    maxmemory_policy: str = option(Fixed("noeviction"), "noeviction", help="Entries stay until they expire or are deleted.")
+    io_threads: str = option(Fixed("1"), "1", mutable=False, help="One thread reads and writes; models are computed on others.")
+    repl_backlog_size: str = option(Fixed("0"), "0", help="There are no replicas.")
     save: str = option(
         Snapshots(),
         "",

@@ -104,9 +104,9 @@ class Settings(ModelSettings, Search, Embedding, Observation, Process, Limits, U
 
 
 def is_secret(name: str) -> bool:
-    """Whether the setting of this name, in any case, must not be shown."""
+    """Whether the setting of this name, in any case, must not be shown. What is no setting's name may be the misspelt one of a secret."""
     row = TABLE.get(name.lower())
-    return row is not None and row.secret
+    return row is None or row.secret
 
 
 def check_model_setting(name: str, text: str) -> Any:

@@ -19,8 +19,8 @@ class _Prefix:
     __slots__ = ("changed", "clients")
 
     def __init__(self) -> None:
-        self.clients: dict["Client", Tracking] = {}
-        self.changed: dict[bytes, "Client | None"] = {}
+        self.clients: dict[Client, Tracking] = {}
+        self.changed: dict[bytes, Client | None] = {}
 
 
 class Prefixes:

@@ -16,7 +16,7 @@ class Readers:
     """Keys in the order of their first reading, each with the clients that have read it. `items` counts pairs of both."""
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, dict["Client", Tracking]] = {}
+        self._keys: dict[bytes, dict[Client, Tracking]] = {}
         self.items = 0
 
     def __len__(self) -> int:

@@ -33,7 +33,7 @@ class TrackingTable:
         self._settings = settings
         self._changes = changes
         self._clients = clients
-        self._tracking: dict["Client", Tracking] = {}
+        self._tracking: dict[Client, Tracking] = {}
         self._evicting = False
         self.readers = Readers()
         self.prefixes = Prefixes(self._send)
@@ -71,13 +71,11 @@ class TrackingTable:
         client.link.disturb()
 
     def observe(self, client: "Client", command: "Command", words: Sequence[bytes]) -> bool:
-        """The client is about to run a command: remember the keys that it reads; whether to do so for those of its transaction.
+        """A tracking client is about to run a command: remember the keys that it reads; whether to do so for those of its transaction.
 
         It is done before the command reads: a change in the meantime is then told to the client, behind the reply.
         """
-        tracking = client.tracking
-        if tracking is None:
-            return False
+        tracking = self._tracking[client]
         wanted = tracking.wanted
         if wanted:
             self.remember(client, command, words)

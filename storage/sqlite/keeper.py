@@ -43,10 +43,12 @@ class Keeper:
         self._stopping = True
         self._due.set()
         self._thread.join()
-        self.sync()
-        self._connection.close()
-        if self._log is not None:
-            os.close(self._log)
+        with self._syncing:  # that another thread asked for just now
+            self._sync()
+            self._connection.close()
+            if self._log is not None:
+                os.close(self._log)
+                self._log = None
 
     def note(self, written: int) -> None:
         """Take note of a commit of about `written` bytes. Called by the writer."""

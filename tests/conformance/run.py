@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conformance.harness import Event, read_output, run_harness
-from tests.conformance.skips import OUTSIDE, Skip
+from tests.conformance.skips import Kind, Skip
 from tests.conformance.stage import Stage
 from tests.conformance.units import Mode, Unit
 
@@ -34,34 +34,38 @@ class Outcome:
 
     @property
     def failed(self) -> list[Event]:
-        """The tests that failed; also errors between tests that no entry excuses, and a harness that ran none."""
-        failed = [event for event in self.events if event.result == "err" and self._excuse(event) is None]
+        """What failed without an entry for it; a harness that ran no test counts as such."""
+        failed = [event for event in self.events if event.result == "err" and self._entry(event) is None]
         return failed if self.events else [Event("err", "", "the harness ran no test")]
 
     @property
     def skipped(self) -> Counter[str]:
-        """How many tests were left out, by class."""
-        ignored = sum(event.result == "ignore" for event in self.events)
-        return Counter(self._entry(event).why for event in self.events if event.result == "skip") + Counter({LEFT_BY_HARNESS: ignored})
+        """How many tests were left out or run in vain, by class."""
+        counted = Counter(entry.why for event, entry in self._covered() if event.test)
+        return counted + Counter({LEFT_BY_HARNESS: sum(event.result == "ignore" for event in self.events)})
 
     @property
     def used(self) -> set[Skip]:
-        """The entries that covered a test or excused an error."""
-        excuses = (self._excuse(event) for event in self.events if event.result == "err")
-        return {self._entry(event) for event in self.events if event.result == "skip"} | {entry for entry in excuses if entry}
+        """The entries that were needed."""
+        return {entry for _, entry in self._covered()}
 
-    def _excuse(self, event: Event) -> Skip | None:
-        return None if event.test else next((entry for entry in self.entries if entry.excuses(event.detail)), None)
+    def _covered(self) -> Iterator[tuple[Event, Skip]]:
+        for event in self.events:
+            entry = self._entry(event) if event.result in {"skip", "err"} else None
+            if entry:
+                yield event, entry
 
-    def _entry(self, event: Event) -> Skip:
-        return next(entry for entry in self.entries if entry.covers(event.test))
+    def _entry(self, event: Event) -> Skip | None:
+        left_out = event.result == "skip"
+        fitting = (entry for entry in self.entries if (entry.kind is Kind.SKIP) == left_out)
+        return next((entry for entry in fitting if entry.covers(event.test, event.detail)), None)
 
 
 def run_unit(unit: Unit, mode: Mode, *, skips: Iterable[Skip], source: Path, model: Path, folder: Path, ports: int) -> Outcome:
     """Run it in `folder`, which is made, and removed again unless a test failed. `ports` is the first of a range of its own."""
     skips = tuple(skips)
     stage = Stage(folder, source, model=model)
-    (folder / "skip").write_text("".join(f"{skip.pattern}\n" for skip in skips if not skip.pattern.startswith(OUTSIDE)), encoding="utf-8")
+    (folder / "skip").write_text("".join(f"{skip.pattern}\n" for skip in skips if skip.kind is Kind.SKIP), encoding="utf-8")
     arguments = ["--single", unit.name, "--skipfile", "skip", "--clients", "1", "--portcount", "300", "--baseport", str(ports)]
     if mode is Mode.TLS:
         stage.make_certificates()

@@ -31,7 +31,8 @@ LEFT_OUT = frozenset(
     "appendfsync appenddirname aof-use-rdb-preamble aof-load-truncated appendonly auto-aof-rewrite-percentage databases dbfilename "
     "key-load-delay loading-process-events-interval-bytes no-appendfsync-on-rewrite rdb-key-save-delay rdbcompression save "
     # Replication and cluster.
-    "masterauth replica-announced repl-diskless-sync-delay slave-serve-stale-data tls-cluster tls-replication cluster-enabled "
+    "masterauth replica-announced repl-diskless-sync-delay slave-serve-stale-data tls-client-cert-file tls-client-key-file tls-cluster "
+    "tls-replication cluster-enabled "
     # Data types and scripts.
     "list-max-ziplist-size lua-time-limit maxmemory maxmemory-policy set-max-intset-entries "
     # Settings of redis-server that its protected configuration covers.

@@ -1,18 +1,21 @@
 """The checked-in lists of tests that are left out, and why: one file per unit in `skip`.
 
 A file has sections, `[class]`, and in each one entry per line: the name of a test, or `/` and a regular expression that finds it in the name,
-as the harness itself has it. `outside: ` and a regular expression is for an error of a command between tests, by its message. Lines that
-begin with `#` say more about the entries after them.
+as the harness itself has it. Before it there may be
+
+- `run:`, for a test that is run for what others need of it, and that fails;
+- `outside:`, with a regular expression for an error of a command between tests, found in its message.
+
+Lines that begin with `#` say more about the entries after them.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("skip")
-
-OUTSIDE = "outside: "
 
 CLASSES = {
     "data": "uses strings, lists, sets, hashes, sorted sets, streams or a command for them: the keys of this server are models",
@@ -23,8 +26,17 @@ CLASSES = {
     "selectors": "uses selectors of ACL users",
     "version": "expects a text that later versions of Redis have changed; the server has the one of 7.4",
     "internals": "is about the inside of the redis-server process: command line, memory allocator, log lines, crash reports",
+    "sequel": "goes on from a test that is left out",
 }
 """Why a test is left out; the keys are the sections' names."""
+
+
+class Kind(StrEnum):
+    """What an entry is for."""
+
+    SKIP = "skip"
+    RUN = "run"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +45,12 @@ class Skip:
 
     pattern: str
     why: str
+    kind: Kind = Kind.SKIP
 
-    def excuses(self, message: str) -> bool:
-        """Whether this error between tests may be."""
-        return self.pattern.startswith(OUTSIDE) and re.search(self.pattern.removeprefix(OUTSIDE), message) is not None
-
-    def covers(self, test: str) -> bool:
-        """Whether the harness leaves this test out for this entry."""
+    def covers(self, test: str, message: str = "") -> bool:
+        """Whether it is for this test, or for this error where `test` is empty."""
+        if self.kind is Kind.OUTSIDE:
+            return not test and re.search(self.pattern, message) is not None
         if self.pattern.startswith("/"):
             return re.search(self.pattern[1:], test) is not None
         return self.pattern == test
@@ -70,4 +81,11 @@ def _parse(name: str, lines: Iterable[str]) -> Iterator[Skip]:
         elif not why:
             raise SkipListError(f"{name} line {number}: a test before the first [class]")
         else:
-            yield Skip(line, why)
+            yield _entry(line, why)
+
+
+def _entry(line: str, why: str) -> Skip:
+    word, colon, rest = line.partition(": ")
+    if colon and word in {Kind.RUN, Kind.OUTSIDE}:
+        return Skip(rest, why, Kind(word))
+    return Skip(line, why)

@@ -1,4 +1,4 @@
-"""The key space as Redis' own tools look at it: a real server with models, and redis-cli in its modes that go through all keys."""
+"""The key space of a real server, as redis-cli shows it; its modes that go through all keys are in test_redis_cli."""
 
 import os
 import shutil
@@ -26,24 +26,6 @@ def cli(start):
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     return run
-
-
-def test_modes_that_go_through_all_keys(cli):
-    assert sorted(cli("--scan").stdout.split()) == sorted(MODELS)
-    assert sorted(cli("--scan", "--pattern", "model-?").stdout.split()) == MODELS[:10]
-
-    found = cli("--bigkeys")
-    assert (found.returncode, found.stderr) == (0, "")
-    assert "Sampled 12 keys in the keyspace!" in found.stdout
-    assert "12 modelcaches with 0 ? (100.00% of keys" in found.stdout
-
-    found = cli("--memkeys")
-    assert (found.returncode, found.stderr) == (0, "")
-    assert "12 modelcaches with " in found.stdout
-    assert "Biggest modelcache found '\"model-" in found.stdout
-
-    found = cli("--hotkeys")
-    assert (found.returncode, found.stderr.startswith("Error: ERR An LFU maxmemory policy is not selected")) == (1, True)
 
 
 def test_models_are_keys(cli):

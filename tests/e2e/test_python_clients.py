@@ -5,7 +5,9 @@ import asyncio
 import pytest
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
 from redis.cache import CacheConfig
+from redis.retry import Retry
 
 from tests.e2e.programs import need
 
@@ -44,11 +46,16 @@ def test_redis_py_pipeline(server, protocol, transaction):
         pipe.execute_command(*get_command())
         pipe.execute_command(*get_command(question="What is the capital of France?"))
         assert pipe.execute() == ["OK", ANSWER, None]
-        pipe.execute_command("MC.GET", "m")
-        pipe.ping()
-        error, pong = pipe.execute(raise_on_error=False) if not transaction else (redis.ResponseError("'mc.get'"), True)
-        assert "'mc.get'" in str(error)
-        assert pong is True
+
+
+def test_redis_py_pipeline_with_an_error(server):
+    """The others are carried out without a transaction, and none is in one."""
+    for transaction in (False, True):
+        pipe = server.client().pipeline(transaction=transaction)
+        pipe.execute_command("MC.GET", "m").execute_command(*set_command(model=f"{transaction}"))
+        with pytest.raises(redis.ResponseError, match=r"Command # 1 \(MC\.GET m\) of pipeline caused error"):
+            pipe.execute()
+    assert server.client().execute_command("MC.MODELS") == [b"False"]
 
 
 def test_redis_py_watches(server):
@@ -87,14 +94,38 @@ def test_redis_py_publish_subscribe(server, protocol):
         assert listener.get_message(timeout=10)["type"] == "unsubscribe"
 
 
-def test_redis_py_client_side_cache_connects(server):
-    """Tracking is accepted; commands of mcserver are none that redis-py keeps, so another client's write is seen at once."""
+def test_redis_py_client_side_cache(server):
+    """What it keeps, it is told to forget. MC.* is not among what it keeps: another client's write is seen at once."""
+    other = server.client()
+    other.execute_command(*set_command(answer="old"))
     with server.client(protocol=3, decode_responses=True, cache_config=CacheConfig()) as cache:
         assert "t" in cache.client_info()["flags"]
-        cache.execute_command(*set_command(answer="old"))
         assert cache.execute_command(*get_command()) == "old"
-        server.client().execute_command(*set_command(answer="new"))
+        assert cache.exists("m") == 1
+        before = server.client().info("commandstats")["cmdstat_exists"]["calls"]
+        assert cache.exists("m") == 1
+        assert server.client().info("commandstats")["cmdstat_exists"]["calls"] == before
+        other.execute_command(*set_command(answer="new"))
         assert cache.execute_command(*get_command()) == "new"
+        other.execute_command("MC.DROP", "m")
+        assert cache.exists("m") == 0
+
+
+def test_redis_py_knows_the_errors(server):
+    """Redis' code words become redis-py's classes."""
+    admin = server.client()
+    admin.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~app:*", "+@semantic", "+multi", "+exec")
+    try:
+        with pytest.raises(redis.AuthenticationError, match="invalid username-password pair"):
+            server.client(username="app", password="wrong", retry=Retry(NoBackoff(), 0)).ping()
+        app = server.client(username="app", password="secret", decode_responses=True)
+        assert app.execute_command(*set_command(model="app:m")) == "OK"
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            app.execute_command(*get_command())
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            app.flushall()
+    finally:
+        admin.execute_command("ACL", "DELUSER", "app")
 
 
 def test_redis_py_health_check(server):

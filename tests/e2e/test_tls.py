@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.certificates import Authority
+from tests.embedding.tiny_model import TinyModel
 
 
 @pytest.fixture
@@ -18,14 +19,25 @@ def authority(tmp_path):
     return Authority(tmp_path)
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def server(request, authority, tmp_path, start):
+@pytest.fixture
+def model(tmp_path):
+    """What is asked here is answered word for word: the smallest model will do."""
+    return TinyModel(tmp_path / "tiny").path
+
+
+@pytest.fixture
+def loop():
+    return "asyncio"
+
+
+@pytest.fixture
+def server(loop, authority, tmp_path, model, start):
     """With a TCP port, a TLS port that asks for certificates, and a unix socket."""
     identity = authority.issue("server")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         tls_port = probe.getsockname()[1]
     options = {
-        "loop": request.param,
+        "loop": loop,
         "tls-port": tls_port,
         "tls-cert-file": identity.certificate,
         "tls-key-file": identity.key,
@@ -54,9 +66,9 @@ def serial(server, authority, identity):
     """The number of the certificate that the server shows now."""
     context = ssl.create_default_context(cafile=authority.file)
     context.load_cert_chain(identity.certificate, identity.key)
-    with socket.create_connection(("127.0.0.1", server.tls_port)) as sock:
-        with context.wrap_socket(sock, server_hostname="127.0.0.1") as wrapped:
-            return wrapped.getpeercert()["serialNumber"]
+    sock = socket.create_connection(("127.0.0.1", server.tls_port))
+    with context.wrap_socket(sock, server_hostname="127.0.0.1") as wrapped:
+        return wrapped.getpeercert()["serialNumber"]
 
 
 def redis_cli(*arguments):
@@ -64,20 +76,21 @@ def redis_cli(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_clients_over_tls(server, authority):
     identity = authority.issue("client")
     with encrypted(server, authority, identity, protocol=3) as client:
-        client.execute_command("MC.SET", "m", "how do I reset my password?", "like this")
-        assert client.execute_command("MC.GET", "m", "how do I reset my password?") == b"like this"
+        client.execute_command("MC.SET", "m", "ask red", "like this")
+        assert client.execute_command("MC.GET", "m", "ask red") == b"like this"
         pipeline = client.pipeline(transaction=False)
         for _ in range(200):
-            pipeline.execute_command("MC.GET", "m", "how do I reset my password?")
+            pipeline.execute_command("MC.GET", "m", "ask red")
         assert pipeline.execute() == [b"like this"] * 200
         large = os.urandom(8_000_000)
-        client.execute_command("MC.SET", "m", "a large answer", large)
-        assert client.execute_command("MC.GET", "m", "a large answer") == large
+        client.execute_command("MC.SET", "m", "ask green", large)
+        assert client.execute_command("MC.GET", "m", "ask green") == large
     files = ["--tls", "--cacert", authority.file, "--cert", identity.certificate, "--key", identity.key]
-    answered = redis_cli("-p", server.tls_port, *files, "MC.GET", "m", "how do I reset my password?")
+    answered = redis_cli("-p", server.tls_port, *files, "MC.GET", "m", "ask red")
     assert answered.stdout == "like this\n", answered.stderr
     refused = redis_cli("-p", server.tls_port, "--tls", "--cacert", authority.file, "PING")
     assert refused.returncode != 0
@@ -103,7 +116,7 @@ def test_certificates_are_renewed_while_clients_stay(server, authority):
         assert time.monotonic() < deadline
     assert third not in {first, second}
     renewed.key.write_text("")
-    with pytest.raises(redis.ResponseError, match="Unable to update TLS configuration. Check server logs."):
+    with pytest.raises(redis.ResponseError, match=r"Unable to update TLS configuration\. Check server logs\."):
         staying.config_set("tls-key-file", str(renewed.key))
     assert "reason=cannot use tls-cert-file" in server.log.read_text()
     assert serial(server, authority, identity) == third
@@ -117,8 +130,8 @@ def test_unix_socket(server, tmp_path):
     with redis.Redis(unix_socket_path=str(path)) as client:
         [shown] = client.client_list()
         assert (shown["addr"], shown["laddr"], shown["flags"]) == (f"{path}:0", f"{path}:0", "U")
-        assert client.execute_command("MC.SET", "m", "a question", "1")
-    assert redis_cli("-s", path, "MC.GET", "m", "a question").stdout == "1\n"
+        assert client.execute_command("MC.SET", "m", "ask red", "1")
+    assert redis_cli("-s", path, "MC.GET", "m", "ask red").stdout == "1\n"
     assert server.stop() == 0
     assert not path.exists()
 

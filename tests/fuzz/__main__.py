@@ -47,7 +47,14 @@ def fuzz(target: str, seconds: int | None) -> int:
         inputs.mkdir(exist_ok=True)
         extent = f"-max_total_time={seconds}" if seconds else f"-runs={RUNS[target]}"
         seed = 1 + secrets.randbelow(2**31) if seconds else 1
-        options = [extent, f"-seed={seed}", f"-max_len={LONGEST_INPUT}", f"-artifact_prefix={found}/", "-print_final_stats=1", "-verbosity=0"]
+        options = [
+            extent,
+            f"-seed={seed}",
+            f"-max_len={LONGEST_INPUT}",
+            f"-artifact_prefix={found}/",
+            "-print_final_stats=1",
+            "-verbosity=0",
+        ]
         command = [sys.executable, "-m", "tests.fuzz.run", target, *options, str(inputs), str(CORPUS / target)]
         print(f"fuzz {target}: seed {seed}", flush=True)
         status = subprocess.run(command, check=False, env=os.environ | {"PYTHONHASHSEED": "0"}).returncode

@@ -24,7 +24,14 @@ CORPUS = Path(__file__).parent / "corpus"
 
 _COMMANDS = Table(FAMILIES)
 _SETTINGS = Settings()
-_REQUESTS = [[b"PING"], [b"CONFIG", b"GET", b"dir"], [b"SELECT", b"0"], [b"MC.GET", b"m", b"q"], [b"DEL", b"a", b"team:b"], [b"PUBLISH", b"c", b"x"]]
+_REQUESTS = [
+    [b"PING"],
+    [b"CONFIG", b"GET", b"dir"],
+    [b"SELECT", b"0"],
+    [b"MC.GET", b"m", b"q"],
+    [b"DEL", b"a", b"team:b"],
+    [b"PUBLISH", b"c", b"x"],
+]
 _LIMITS = (Limits(), Limits(bulk=20, query_buffer=1000), Limits(query_buffer=40), Limits(query_buffer=64, bulk=50))
 
 
@@ -60,7 +67,7 @@ def setting(data: bytes) -> None:
 
 def acl(data: bytes) -> None:
     """Rules of ACL SETUSER, one a line: followed or refused, and the rules shown for the user make another one like it."""
-    user, twin = _stranger(), _stranger()
+    user, twin = _user("alice"), _user("bob")
     for rule in data.decode("utf-8", "surrogateescape").split("\n"):
         try:
             user.change([rule])
@@ -80,11 +87,11 @@ def aclfile(data: bytes) -> None:
         file = AclFile(Path(folder) / "users.acl")
         file.path.write_bytes(data)
         try:
-            users = file.read(_stranger())
+            users = file.read(_user)
         except AclFileError:
             return
         file.write(users.values())
-        again = file.read(_stranger())
+        again = file.read(_user)
     assert [(name, describe_user(user)) for name, user in again.items()] == [(name, describe_user(user)) for name, user in users.items()]
 
 
@@ -99,9 +106,9 @@ def usage(data: bytes) -> None:
     assert abs(arity(arguments)) >= 1 + key_position(arguments), line
 
 
-def _stranger() -> User:
-    """A user that may do nothing."""
-    return User("stranger", _COMMANDS, _SETTINGS)
+def _user(name: str) -> User:
+    """A user that may do nothing yet."""
+    return User(name, _COMMANDS, _SETTINGS)
 
 
 TARGETS: dict[str, Target] = {target.__name__: target for target in (request, inline, setting, acl, aclfile, usage)}

@@ -154,6 +154,12 @@ class TestRefused:
         monkeypatch.setitem(sys.modules, "uvloop", None)
         assert self.refusal(arguments, loop="uvloop").startswith("loop uvloop is not installed")
 
+    def test_users_that_are_wrong(self, arguments):
+        assert self.refusal(arguments, user=("a on foo",)) == "user a: rule 'foo': Syntax error"
+        assert self.refusal(arguments, aclfile="nowhere").endswith("nowhere': No such file or directory")
+        socket.create_server(("127.0.0.1", arguments["port"])).close()
+        DataFolder(arguments["dir"]).release()
+
     def test_damaged_data(self, arguments):
         arguments["dir"].mkdir()
         (arguments["dir"] / "mcserver.db").write_bytes(b"not a database, but long enough to look like one" * 100)

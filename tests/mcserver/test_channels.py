@@ -1,6 +1,7 @@
 """Publish/subscribe over connections: order, and what stays behind."""
 
 import asyncio
+from dataclasses import replace
 
 from tests.mcserver.parts import Parts, Peer, SilentLink, Tcp, pack, until
 
@@ -28,11 +29,21 @@ async def test_a_client_that_goes_leaves_nothing_behind(tcp: Tcp):
     assert await other.reply() == [b"message", b"two", b"x"]
 
 
+async def test_a_pattern_stays_as_long_as_somebody_listens_by_it(tcp: Tcp):
+    first, second = await subscriber(tcp), await subscriber(tcp)
+    for peer in (first, second):
+        await peer.ask("PSUBSCRIBE", "n*")
+    await first.ask("PUNSUBSCRIBE", "n*")
+    assert tcp.parts.context.channels.publish(b"news", b"x") == 1
+    assert await second.reply() == [b"pmessage", b"n*", b"news", b"x"]
+
+
 async def test_a_message_behind_the_replies_that_were_owed_before_it(tcp: Tcp):
     """The lookup waits for its embedding; what is published meanwhile waits for the lookup."""
     peer = await subscriber(tcp, "news", protocol=3)
+    await peer.ask("MC.CREATE", "m")
     tcp.parts.embedder.holding = True
-    peer.send("MC.GET", "m", "question", "NOLOG")
+    peer.send("MC.GET", "m", "question")
     peer.send("SUBSCRIBE", "more")
     held = await tcp.parts.embedder.held()
     channels = tcp.parts.context.channels
@@ -82,13 +93,12 @@ async def test_a_subscriber_that_does_not_read_is_cut_off_and_the_others_are_ser
 
 def test_one_encoding_for_each_version(parts: Parts):
     """Ten thousand subscribers hold the same bytes."""
-    channels, client = parts.context.channels, parts.client
+    channels = parts.context.channels
     links = [SilentLink() for _ in range(4)]
     for number, link in enumerate(links):
-        channels.channels.add(parts.connect(link, protocol=2 + number % 2), b"news")
+        channels.channels.add(replace(parts.client, id=number, link=link, protocol=2 + number % 2, channels={}), b"news")
     assert channels.publish(b"news", b"hello") == 4
     first, second, third, fourth = [link.pushed[0] for link in links]
     assert first is third
     assert second is fourth
     assert first != second
-    assert client not in channels.channels.clients(b"news")

@@ -122,7 +122,7 @@ class TestUnix:
     @pytest.mark.parametrize("name", ["no/such/folder", "x" * 200])
     def test_a_path_that_cannot_be(self, tmp_path, name):
         endpoint = UnixEndpoint(str(tmp_path / name))
-        with pytest.raises(OSError, match="No such file|too long") as raised:
+        with pytest.raises(OSError, match=r"No such file|too long") as raised:
             endpoint.open()
         assert not endpoint.dispensable(raised.value)
 

@@ -188,3 +188,13 @@ class TestForgetting:
         unkept = ExactTier(0).put(entry(1), STATISTICS)
         tier.hit(unkept, 5)
         assert tier.take_touched() == [unkept]
+
+
+def test_the_share_of_some_models(tier):
+    for number in (1, 2, 3):
+        put(tier, number, model=number)
+    tier.remember(request(1), tier.find((1, b"p", b"1")))
+    remembered = tier.bytes - 3 * SIZE
+    assert tier.share([]) == tier.share([7]) == (0, 0)
+    assert tier.share([1, 2]) == (2, 2 * SIZE + remembered)
+    assert tier.share([1, 2, 3]) == (len(tier), tier.bytes)

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import ssl
+from unittest.mock import Mock
 
 import pytest
 
@@ -357,6 +358,26 @@ class TestHandshake:
         listener.close()
         assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.transport.abort()
+
+
+class TestAcceptor:
+    async def test_one_that_left_before_it_was_taken_in(self):
+        """The next one is taken in all the same."""
+        here, there = socket.socketpair()
+        outcomes = [ConnectionAbortedError(errno.ECONNABORTED, "Software caused connection abort"), (here, ""), BlockingIOError()]
+        assert self.taken(outcomes) == [here]
+        here.close()
+        there.close()
+
+    async def test_others_get_their_turn(self, monkeypatch):
+        monkeypatch.setattr(acceptor, "ACCEPTED_AT_ONCE", 3)
+        assert self.taken([(number, "") for number in range(5)]) == [0, 1, 2]
+
+    def taken(self, outcomes):
+        bound, reception = Mock(), Mock()
+        bound.accept.side_effect = outcomes
+        acceptor.Acceptor(bound, reception, lambda: None)._accept()
+        return [call.args[0] for call in reception.receive.call_args_list]
 
 
 class TestExhaustion:

@@ -20,8 +20,9 @@ TABLE = Table(FAMILIES)
         ("HELLO 3", "HELLO 3"),
         ("ACL SETUSER me on >secret ~*", "ACL SETUSER (redacted) (redacted) (redacted) (redacted)"),
         ("CONFIG SET requirepass secret timeout 5", "CONFIG SET requirepass (redacted) timeout 5"),
-        ("config set timeout 5 REQUIREPASS secret nosuch x", "config set timeout 5 REQUIREPASS (redacted) nosuch x"),
+        ("config set timeout 5 REQUIREPASS secret nosuch x", "config set timeout 5 REQUIREPASS (redacted) nosuch (redacted)"),
         ("CONFIG SET timeout 5 requirepass", "CONFIG SET timeout 5 requirepass"),
+        ("CONFIG SET requirepas secret", "CONFIG SET requirepas (redacted)"),
         ("CONFIG GET requirepass", "CONFIG GET requirepass"),
         ("MC.SET auth secret answer", "MC.SET auth secret answer"),
     ],
@@ -41,4 +42,4 @@ def test_words_without_a_secret_are_not_copied():
 
 def test_a_secret_in_bytes_that_are_no_text():
     words = [b"CONFIG", b"SET", b"\xff", b"x", b"requirepass", b"\xff\xfe"]
-    assert list(shown(TABLE.locate(words), words)) == [*words[:5], REDACTED]
+    assert list(shown(TABLE.locate(words), words)) == [*words[:3], REDACTED, b"requirepass", REDACTED]

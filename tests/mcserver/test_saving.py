@@ -58,9 +58,9 @@ async def test_in_the_background_one_at_a_time():
     disk.saving.start()
     disk.clock.seconds += 2
     assert disk.saving.running == 2
-    with pytest.raises(CommandError, match="^Background save already in progress$"):
+    with pytest.raises(CommandError, match=r"^Background save already in progress$"):
         disk.saving.start()
-    with pytest.raises(CommandError, match="^Background save already in progress$"):
+    with pytest.raises(CommandError, match=r"^Background save already in progress$"):
         await disk.saving.save()
     disk.held.set()
     await disk.saving.ended()

@@ -35,7 +35,7 @@ def test_shown_in_one_order(text: str, shown: str):
 @pytest.mark.parametrize("text", ["q", "KEa", "K E", "*"])
 def test_another_letter_is_refused(text: str):
     settings = Settings()
-    with pytest.raises(SettingError, match="Invalid event class character. Use 'Ag\\$lshzxeKEtmdn'.$"):
+    with pytest.raises(SettingError, match=r"Invalid event class character\. Use 'Ag\$lshzxeKEtmdn'\.$"):
         settings.assign([("notify-keyspace-events", text)])
     assert settings.notify_keyspace_events == frozenset()
 

@@ -23,7 +23,7 @@ def test_read(text, pairs):
 
 @pytest.mark.parametrize("text", ["A B C", '""', '"A', '"" B'])
 def test_refused(text):
-    with pytest.raises(ValueError, match="argument must be an old and a new name|quotation"):
+    with pytest.raises(ValueError, match=r"argument must be an old and a new name|quotation"):
         Renames().parse(text, ())
 
 
@@ -35,5 +35,5 @@ def test_all_sources_count(tmp_path):
 
 def test_refused_at_the_start(tmp_path):
     (tmp_path / "mcserver.toml").write_text("rename-command = ['A B C']")
-    with pytest.raises(SettingError, match="rename-command got .*, expected 'OLD NEW' with the names of commands, or 'OLD' alone"):
+    with pytest.raises(SettingError, match=r"rename-command got .*, expected 'OLD NEW' with the names of commands, or 'OLD' alone"):
         load_settings(["--conf", str(tmp_path)], {})

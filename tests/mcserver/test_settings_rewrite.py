@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tomllib
 
 import pytest
 from hypothesis import HealthCheck, given, strategies
@@ -94,6 +95,14 @@ class TestText:
         settings.assign([("maxclients", "77")])
         rewrite(settings)
         assert path.read_text() == f"{sample}\n# {SIGNATURE}\nmaxclients = 77\n"
+
+    def test_everything(self, path):
+        settings = load_settings([], {})
+        rewrite(settings, everything=True)
+        assert path.read_text().startswith(FILE)
+        names = set(tomllib.loads(path.read_text()))
+        assert names == set(CHANGEABLE)
+        assert load_settings([], {}).describe(["*"]) == settings.describe(["*"])
 
 
 class TestSources:

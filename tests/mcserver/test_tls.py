@@ -35,9 +35,9 @@ def options(authority, identity):
 class Handshake:
     """Both sides in memory; `client` and `server` once it is done. Raises ssl.SSLError."""
 
-    def __init__(self, server: ssl.SSLContext, client: ssl.SSLContext) -> None:
+    def __init__(self, server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> None:
         there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.client = client.wrap_bio(back, there, server_hostname="127.0.0.1")
+        self.client = client.wrap_bio(back, there, server_hostname="127.0.0.1", session=session)
         self.server = server.wrap_bio(there, back, server_side=True)
         waiting = [self.client, self.server]
         while waiting:
@@ -107,7 +107,9 @@ class TestCiphers:
 
     def test_diffie_hellman(self, authority, options, tmp_path):
         identity = authority.issue("old", old=True)
-        options |= {"tls_cert_file": str(identity.certificate), "tls_key_file": str(identity.key), "tls_ciphers": "DHE-RSA-AES128-GCM-SHA256"}
+        options |= {"tls_cert_file": str(identity.certificate), "tls_key_file": str(identity.key)} | {
+            "tls_ciphers": "DHE-RSA-AES128-GCM-SHA256"
+        }
         with pytest.raises(ssl.SSLError):
             self.cipher(authority, options, "DHE-RSA-AES128-GCM-SHA256")
         parameters = tmp_path / "parameters"
@@ -157,6 +159,19 @@ class TestClients:
         subprocess.run(["openssl", "rehash", folder], check=True)
         options |= {"tls_ca_cert_file": "", "tls_ca_cert_dir": str(folder)}
         assert self.certified(authority, options, "yes", authority.issue("client"))
+
+
+@pytest.mark.parametrize("auth", ["no", "yes"])
+def test_a_client_that_returns(authority, options, auth):
+    """It need not show its certificate again."""
+    identity = authority.issue("client")
+    client = client_of(authority, maximum_version=ssl.TLSVersion.TLSv1_2)
+    client.load_cert_chain(identity.certificate, identity.key)
+    options |= {"tls_auth_clients": auth}
+    server = make_context(Settings(**options))
+    first = Handshake(server, client)
+    assert not first.client.session_reused
+    assert Handshake(server, client, first.client.session).client.session_reused
 
 
 class TestKey:

@@ -129,6 +129,9 @@ class TestSync:
         second.join()
         assert order == ["synced", "answered"]
         keeper.stop()
+        keeper.note(10)
+        keeper.sync()
+        assert order == ["synced", "answered"]
 
     async def test_a_failed_sync_refuses_writes_until_one_succeeds(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -1,5 +1,7 @@
 """Rules that are shown give the same rights again, whatever rules these came from."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +65,13 @@ def test_every_command_has_its_categories():
     for command in TABLE.everything():
         assert command.categories <= set(CATEGORIES)
         assert len(command.categories & {"fast", "slow"}) == 1, command.name
+
+
+@given(RULES, RULES)
+def test_what_was_shown_before_a_change_is_not_shown_after_it(rules: list[str], more: list[str]):
+    changed, fresh = user(*rules), user(*rules, *more)
+    describe_commands(changed.commands)
+    for rule in more:
+        with suppress(RuleError):
+            changed.change([rule])
+    assert describe_commands(changed.commands) == describe_commands(fresh.commands)

@@ -71,6 +71,15 @@ class TestHits:
 
 
 class TestSweep:
+    async def test_expired_ones_stay_while_it_is_switched_off(self, parts, upkeep):
+        await parts.ask("MC.SET", "m", "a", "1", "EX", 5)
+        parts.clock.seconds += 6
+        for sweeping, removed in ((False, 0), (True, 1)):
+            parts.cache.sweeping = sweeping
+            await upkeep.sweep()
+            assert parts.context.statistics.expired == removed
+            assert await parts.ask("MC.GET", "m", "a") is None
+
     async def test_expired_ones_go(self, parts, upkeep, monkeypatch):
         monkeypatch.setattr(module, "SWEEP_ROWS", 2)
         for number in range(5):

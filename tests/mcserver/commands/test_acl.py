@@ -336,6 +336,7 @@ class TestDryRun:
         assert await wire.ask("ACL DRYRUN u MC.SET abc q a") == "User u has no permissions to run the 'mc.set' command"
         assert await wire.ask("ACL DRYRUN u mc.get xyz q") == "User u has no permissions to access the 'xyz' key"
         assert await wire.ask("ACL DRYRUN u publish c x") == "User u has no permissions to access the 'c' channel"
+        assert await wire.ask("ACL DRYRUN default MC.SET abc q a") == "OK"
         assert await entries(wire) == []
 
 
@@ -471,7 +472,9 @@ class TestFile:
         assert not client.link.closed
         assert start(wire).lines() == wire.context.access.lines()
 
-    async def test_a_save_that_fails_leaves_the_file_alone(self, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async def test_a_save_that_fails_leaves_the_file_alone(
+        self, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ):
         before = (tmp_path / "users.acl").read_bytes()
 
         def fail(descriptor: int) -> None:
@@ -480,7 +483,8 @@ class TestFile:
         monkeypatch.setattr("os.fsync", fail)
         await wire.send("ACL SETUSER more")
         text = error_text(await wire.ask("ACL SAVE"))
-        assert text.startswith("ERR There was an error trying to save the ACLs: No space left on device.")
+        assert text == "ERR There was an error trying to save the ACLs. Please check the server logs for more information"
+        assert "event=acl-not-saved reason='No space left on device'" in caplog.text
         assert [path.name for path in tmp_path.glob("users.acl*")] == ["users.acl"]
         assert (tmp_path / "users.acl").read_bytes() == before
 

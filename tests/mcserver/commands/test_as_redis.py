@@ -62,6 +62,8 @@ SEQUENCES: dict[str, list[Words]] = {
         "COMMAND GETKEYS client foo",
         "COMMAND GETKEYS client id",
         "COMMAND GETKEYS echo x",
+        "COMMAND GETKEYS spublish a b",
+        "COMMAND GETKEYS ssubscribe a",
         "COMMAND LIST FILTERBY PATTERN pin*",
         "COMMAND LIST filterby pattern [^a-oq-z]ing",
         "COMMAND LIST FILTERBY ACLCAT nosuch",
@@ -238,7 +240,8 @@ SEQUENCES: dict[str, list[Words]] = {
         "SLOWLOG get 1 2",
         "CONFIG SET slowlog-log-slower-than -2",
         "CONFIG SET slowlog-max-len -1",
-        "CONFIG GET slowlog*",
+        "CONFIG GET slowlog-m*",
+        "CONFIG GET slowlog-l*",
         "CONFIG SET slowlog-log-slower-than 10000",
     ],
     "latency": [
@@ -459,7 +462,7 @@ def _fields(reply: str) -> dict[str, str]:
 
 STANDARD = "ping echo quit reset hello auth select client|id client|getname client|setname client|info client|list client|help".split()
 STANDARD += "command command|count command|list command|info command|docs command|help info time shutdown".split()
-STANDARD += "config config|get config|set config|resetstat config|help multi exec discard dbsize".split()
+STANDARD += "config config|get config|set config|resetstat config|rewrite config|help multi exec discard dbsize".split()
 STANDARD += "slowlog slowlog|get slowlog|len slowlog|reset slowlog|help latency latency|latest latency|history latency|graph".split()
 STANDARD += "latency|doctor latency|reset latency|histogram latency|help memory memory|usage memory|stats memory|doctor".split()
 STANDARD += "memory|purge memory|malloc-stats memory|help debug role wait replicaof slaveof failover module module|list".split()
@@ -469,7 +472,9 @@ STANDARD += "function function|flush function|list function|help script script|f
 
 STANDARD += "scan keys exists type randomkey del unlink ttl pttl expiretime pexpiretime persist touch flushall flushdb".split()
 STANDARD += "object object|encoding object|freq object|idletime object|refcount object|help".split()
-STANDARD += ["client"]
+STANDARD += "subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe publish spublish pubsub pubsub|channels".split()
+STANDARD += "pubsub|numsub pubsub|numpat pubsub|shardchannels pubsub|shardnumsub pubsub|help".split()
+STANDARD += ["client", "client|tracking", "client|trackinginfo", "client|caching", "client|getredir"]
 
 
 @pytest.mark.parametrize("name", STANDARD)

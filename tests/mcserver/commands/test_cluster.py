@@ -44,7 +44,7 @@ async def test_slots_are_those_of_redis(key: bytes, clustered: Wire):
 )
 async def test_the_node_is_where_the_client_came_to(local: str, settings: dict[str, str], place: list[object], clustered: Wire):
     clustered.settings.assign(list(settings.items()))
-    client = clustered.connect(local_address=local)
+    client = clustered.connect(local_address=local, unix=local.startswith("/"))
     assert await clustered.ask("CLUSTER SLOTS", client) == [[0, 16383, [*place, RUN_ID, []]]]
 
 
@@ -82,6 +82,8 @@ async def test_info_says_so(wire: Wire, redis: Redis):
     object.__setattr__(wire.settings, "cluster_enabled", True)
     assert await wire.ask("INFO cluster") == "# Cluster\r\ncluster_enabled:1\r\n"
     assert "redis_mode:cluster\r\n" in await wire.ask("INFO server")
+    await wire.send("HELLO 3")
+    assert (await wire.ask("HELLO"))["mode"] == "cluster"
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

@@ -34,7 +34,7 @@ def test_is_off_by_default():
 )
 async def test_who_may(setting: str, address: str, allowed: bool, wire: Wire):
     object.__setattr__(wire.settings, "enable_debug_command", setting)
-    client = wire.connect(address=address)
+    client = wire.connect(address=address, unix=address.startswith("/"))
     assert await wire.send("DEBUG LOG x", client) == (b"+OK\r\n" if allowed else REFUSED)
     assert (await wire.send("DEBUG HELP", client) == REFUSED) != allowed
 

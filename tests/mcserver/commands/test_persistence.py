@@ -18,7 +18,6 @@ class Disk:
         self.failure: Exception | None = None
         self.free = asyncio.Event()
         self.free.set()
-        monkeypatch.setattr(wire.context.saving, "_sync", self.sync)
         monkeypatch.setattr(self._store, "sync", self.sync)
 
     async def sync(self) -> None:

@@ -63,7 +63,8 @@ async def test_shutdown_needs_the_password(wire: Wire):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("save", ""), ("save", "3600 1 300 100"), ("appendonly", "yes"), ("tls-session-caching", "yes"), ("bind", "127.0.0.1")]
+    ("name", "value"),
+    [("save", ""), ("save", "3600 1 300 100"), ("appendonly", "yes"), ("tls-session-caching", "yes"), ("bind", "127.0.0.1")],
 )
 async def test_what_tools_set_without_effect(wire: Wire, name: str, value: str):
     assert await wire.send([b"CONFIG", b"SET", name.encode(), value.encode()]) == b"+OK\r\n"
@@ -71,7 +72,9 @@ async def test_what_tools_set_without_effect(wire: Wire, name: str, value: str):
 
 
 async def test_what_cannot_be_is_refused(wire: Wire):
-    assert (await wire.send("CONFIG SET appendonly no")).startswith(b"-ERR CONFIG SET failed (possibly related to argument 'appendonly') - ")
+    assert (await wire.send("CONFIG SET appendonly no")).startswith(
+        b"-ERR CONFIG SET failed (possibly related to argument 'appendonly') - "
+    )
     assert (await wire.send("CONFIG SET databases 1")).endswith(b"can't set immutable config\r\n")
 
 
@@ -103,6 +106,19 @@ async def test_what_cannot_be_is_refused(wire: Wire):
 )
 async def test_as_a_real_server(wire: Wire, redis: Redis, words: str):
     assert await wire.send(words) == redis.send(words)
+
+
+async def test_where_it_listens(wire: Wire):
+    settings = {"unixsocket": "/run/m.sock", "tls_port": 7001, "bind": ("127.0.0.1", "-::1")}
+    for name, value in settings.items():
+        object.__setattr__(wire.settings, name, value)
+    text = await wire.ask("INFO server")
+    assert "\r\nlistener0:name=tcp,bind=127.0.0.1,bind=-::1,port=6380\r\nlistener1:name=unix,bind=/run/m.sock\r\n" in text
+    assert text.endswith("\r\nlistener2:name=tls,bind=127.0.0.1,bind=-::1,port=7001\r\n")
+    wire.settings.assign([("port", "0")])
+    text = await wire.ask("INFO server")
+    assert "listener0" not in text
+    assert "\r\ntcp_port:7001\r\n" in text
 
 
 class TestRewrite:
