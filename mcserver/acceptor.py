@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 __all__ = ["Acceptor", "Reception"]
 
@@ -46,12 +47,17 @@ class Reception:
         sock.setblocking(False)
         task = asyncio.get_running_loop().create_task(self._let_in(sock, context))
         self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
+        task.add_done_callback(partial(self._arrived, sock))
 
     def close(self) -> None:
         """Give up those that are not through yet."""
         for task in self._arriving:
             task.cancel()
+
+    def _arrived(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+        self._arriving.discard(task)
+        if task.cancelled():  # perhaps before it began
+            sock.close()
 
     async def _let_in(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         times = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": LEAVE_SECONDS} if context else {}

@@ -120,7 +120,8 @@ class Pipeline:
             result = execute(context, client, command, words)
         except Exception as error:  # noqa: BLE001 - the one place beside dispatch where everything becomes a reply
             result = wire_error(error, command.name)
-        self._running = False
+        finally:
+            self._running = False
         if isinstance(result, Job):
             self._spawn(command, words, self._carry_out(result, writes=command.writes))
         elif isinstance(result, CoroutineType):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from mcserver.cache.models import Models
-from storage.records import Configure, CreateModel, Delete, DeleteExact, DropModel, Expire, Outcome, Put, Truncate, Write
+from storage.records import Configure, CreateModel, Delete, DeleteExact, DropModel, Expire, Outcome, Put, Touch, Truncate, Write
 
 __all__ = ["FLUSH", "Change", "Changes", "Event", "Listener"]
 
@@ -57,10 +57,12 @@ class Changes:
         """What a write has changed; to be asked while the registry still knows its model."""
         if not self.listeners:
             return []
-        if isinstance(write, CreateModel):
-            return [Change(Event.CREATED, write.name)] if outcome.count else []
-        model_id = getattr(write, "model_id", 0)
-        state = self._models.by_id(model_id)
+        match write:
+            case Touch():
+                return []
+            case CreateModel():
+                return [Change(Event.CREATED, write.name)] if outcome.count else []
+        state = self._models.by_id(write.model_id)
         return [] if state is None else [Change(event, state.name) for event in _events(write, outcome)]
 
     def tell(self, changes: Sequence[Change]) -> None:

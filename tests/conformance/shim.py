@@ -1,4 +1,4 @@
-"""redis-server as Redis' test harness starts it: `shim.py --model FOLDER redis.conf [--name value ...]`.
+"""redis-server as Redis' test harness starts it: `shim.py --model FOLDER [redis.conf] [--name value ...]`.
 
 The redis.conf that the harness writes becomes mcserver's settings in the folder of the test, then this process becomes the server. What the
 harness waits for on standard output is said once the server is ready.
@@ -10,7 +10,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mcserver.app import run
@@ -21,55 +21,58 @@ from mcserver.settings.server import TABLE
 
 CONF = "mcserver.toml"
 TRANSLATED = "translated"
-"""Beside CONF: the digest of the redis.conf that CONF was made from."""
+"""Beside CONF: the digest of the lines that CONF was made from."""
+
+DEFAULTS = ("dir ./", "bind * -::*")
+"""What redis-server does where its configuration does not say, and mcserver does not."""
 
 LEFT_OUT = frozenset(
     # Threads, forks, memory allocator and crash reports of redis-server.
-    "activerehashing always-show-logo crash-log-enabled crash-memcheck-enabled daemonize io-threads io-threads-do-reads pidfile watchdog-period "
-    "oom-score-adj oom-score-adj-values propagation-error-behavior shutdown-on-sigterm set-proc-title proc-title-template "
+    "activerehashing always-show-logo crash-memcheck-enabled daemonize pidfile propagation-error-behavior "
     # Persistence and databases: every write is kept as it is made, in one database.
-    "appendfsync appenddirname aof-use-rdb-preamble aof-load-truncated appendonly auto-aof-rewrite-percentage databases dbfilename "
-    "key-load-delay loading-process-events-interval-bytes no-appendfsync-on-rewrite rdb-key-save-delay rdbcompression save "
+    "appendfilename appendfsync appendonly databases dbfilename no-appendfsync-on-rewrite rdbcompression save "
     # Replication and cluster.
-    "masterauth replica-announced repl-diskless-sync-delay slave-serve-stale-data tls-client-cert-file tls-client-key-file tls-cluster "
-    "tls-replication cluster-enabled "
-    # Data types and scripts.
-    "list-max-ziplist-size lua-time-limit maxmemory maxmemory-policy set-max-intset-entries "
-    # Settings of redis-server that its protected configuration covers.
-    "enable-module-command enable-protected-configs".split()
+    "repl-diskless-sync-delay slave-serve-stale-data tls-client-cert-file tls-client-key-file tls-cluster tls-replication "
+    # Which options may be changed at run time is not an option here.
+    "enable-protected-configs".split()
 )
 """Directives that are left out: they have no counterpart here, or one value only."""
 
-REPEATED = frozenset({"client-output-buffer-limit"})
+JOINED = frozenset({"client-output-buffer-limit"})
 """Directives that may stand there several times, each for another class of client."""
 
 
-def translate(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+def translate(lines: Iterable[str]) -> dict[str, str | list[str]]:
     """The settings of mcserver among the directives of a redis.conf. Raises ValueError for one that is neither known nor in LEFT_OUT."""
+    settings: dict[str, str | list[str]] = {}
+    for name, value in _directives(lines):
+        before = settings.get(name)
+        if TABLE[name].kind.accumulates:
+            settings[name] = [*(before or []), value]
+        else:
+            settings[name] = f"{before} {value}" if before and name in JOINED else value
+    return settings
+
+
+def _directives(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
-        if not line.strip() or line.startswith("#"):
-            continue
         name, _, rest = line.strip().partition(" ")
         name = name.lower()
-        if name in LEFT_OUT:
+        if not name or name.startswith("#") or name in LEFT_OUT:
             continue
         if name not in TABLE:
-            if name in PENDING: continue
-            raise ValueError(f"directive {name} of redis.conf is not known to tests/conformance/shim.py: {line}")
+            raise ValueError(f"directive {name} of redis.conf is not known to {Path(__file__).name}: {line}")
         yield name, " ".join(shlex.split(rest))
 
 
-def write_settings(conf: Path, model: Path) -> Path:
-    """Write CONF in the folder that `dir` of the redis.conf names, and return that folder.
+def write_settings(lines: Sequence[str], model: Path) -> Path:
+    """Write CONF in the folder that `dir` names, and return that folder.
 
-    A redis.conf that has not changed since leaves CONF as it is: the server may have rewritten it.
+    Where the lines have not changed since, CONF stays as it is: the server may have rewritten it.
     """
-    source = conf.read_bytes()
-    settings: dict[str, str] = {}
-    for name, value in translate(source.decode().splitlines()):
-        settings[name] = f"{settings[name]} {value}" if name in REPEATED and name in settings else value
-    folder = Path(settings.get("dir", ".")).resolve()
-    digest = hashlib.sha256(source).hexdigest()
+    settings = translate(lines)
+    folder = Path(str(settings["dir"])).resolve()
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     mark = folder / TRANSLATED
     if not mark.exists() or mark.read_text(encoding="ascii") != digest:
         settings |= {"dir": str(folder), "embedder": f"onnx:{model}", "embedder-workers": "1"}
@@ -77,7 +80,16 @@ def write_settings(conf: Path, model: Path) -> Path:
         mark.write_text(digest, encoding="ascii")
     return folder
 
-PENDING = frozenset({"notify-keyspace-events", "latency-monitor-threshold", "enable-debug-command", "unixsocket", "slowlog-log-slower-than"})
+
+def read_lines(arguments: Sequence[str]) -> list[str]:
+    """The directives that redis-server would take from its arguments: those of a file, then `--name value ...` as if they stood there."""
+    first, *rest = (*arguments, "")
+    if first.startswith("--"):
+        first, rest = os.devnull, [*arguments]
+    text = Path(first or os.devnull).read_text(encoding="utf-8")
+    words = (f"\n{word.removeprefix('--')}" if word.startswith("--") else f" {shlex.quote(word)}" for word in rest if word)
+    return [*DEFAULTS, *f"{text}{''.join(words)}".splitlines()]
+
 
 class Announcement(logging.Handler):
     """Says on standard output what the harness waits for, once the server logs that it is ready."""
@@ -89,19 +101,19 @@ class Announcement(logging.Handler):
 
 def main() -> None:
     """Become the server. The harness asks for another port where this one is taken."""
-    _, _, model, conf, *arguments = sys.argv
+    _, _, model, *arguments = sys.argv
     os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
     logging.getLogger("mcserver").addHandler(Announcement())
     try:
-        folder = write_settings(Path(conf), Path(model))
+        folder = write_settings(read_lines(arguments), Path(model))
         os.chdir(folder)
-        settings = load_settings(["--conf", str(folder), *arguments], {})
+        settings = load_settings(["--conf", str(folder)], {})
         set_up_logging(settings)
         run(settings)
     except Exception as error:
         # Whatever it is, the harness would wait two minutes for one of these.
-        listening = isinstance(error, StartupError) and "cannot listen on" in str(error)
-        print("Failed listening on port" if listening else f" PID: {os.getpid()}", flush=True)
+        taken = isinstance(error, StartupError) and "cannot listen on" in str(error)
+        print("Failed listening on port" if taken else f" PID: {os.getpid()}", flush=True)
         raise
 
 

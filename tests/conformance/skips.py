@@ -20,6 +20,7 @@ FOLDER = Path(__file__).with_name("skip")
 CLASSES = {
     "data": "uses strings, lists, sets, hashes, sorted sets, streams or a command for them: the keys of this server are models",
     "scripting": "uses Lua scripts or functions",
+    "metadata": "asks COMMAND, or ACL about a rule, for commands that do not exist here",
     "replication": "needs a replica, a master or the replication stream",
     "persistence": "is about RDB or AOF files, or the processes that write them: here every write is kept as it is made",
     "settings": "sets an option that does not exist here, or that has one value only",

@@ -55,8 +55,12 @@ def test_user_and_password(benchmark, server):
         admin.execute_command("ACL", "DELUSER", "bench")
 
 
-def test_a_command_that_fails_ends_it(server):
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [(["MC.GET", "bench"], "ERR wrong number of arguments for 'mc.get' command"), (["-t", "set"], "ERR unknown command 'SET'")],
+)
+def test_a_command_that_fails_ends_it(server, arguments, reason):
     need("redis-benchmark")
-    ended = run("redis-benchmark", "-p", server.port, "-n", 10, "MC.GET", "bench")
+    ended = run("redis-benchmark", "-p", server.port, "-n", 10, *arguments)
     assert ended.returncode == 1
-    assert "Error from server: ERR wrong number of arguments for 'mc.get' command" in ended.stdout + ended.stderr
+    assert f"Error from server: {reason}" in ended.stdout + ended.stderr

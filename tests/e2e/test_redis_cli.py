@@ -25,6 +25,7 @@ def cli(server):
 def test_commands(cli, version):
     assert output(*cli, version, "MC.GET", "gpt-4", "How can I reset my password?") == "Click.\n"
     assert output(*cli, version, "-n", 0, "DBSIZE") == "1\n"
+    assert output(*cli, version, "-c", "MC.GET", "gpt-4", "Where is my invoice?") == "On page 2.\n"
     assert "redis_version:" in output(*cli, version, "INFO", "server")
     assert output(*cli, version, "--no-raw", "MC.GET", "gpt-4", "What is the capital of France?") == "(nil)\n"
 

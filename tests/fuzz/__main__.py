@@ -1,7 +1,7 @@
 """Run the fuzz targets: `python -m tests.fuzz [TARGET ...] [--seconds N]`.
 
-Without --seconds each target gets a fixed number of inputs made from a fixed seed: what CI does. With it each goes on that long, from another
-seed every time, and the inputs that reached something new stay in .cache/fuzz/TARGET for the next time.
+Without --seconds each target gets a fixed number of inputs made from a fixed seed: what CI does. With it each goes on that long, from
+another seed every time, and the inputs that reached something new stay in .cache/fuzz/TARGET for the next time.
 """
 
 import argparse

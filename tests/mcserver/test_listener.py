@@ -359,6 +359,15 @@ class TestHandshake:
         assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.transport.abort()
 
+    async def test_given_up_before_it_began(self, listen, encryption):
+        listener, _ = listen(**encryption)
+        here, there = socket.socketpair()
+        with here, there:
+            listener._reception.receive(here, None)
+            listener.close()
+            await until(lambda: not listener._reception._arriving)
+            assert there.recv(1) == b""
+
 
 class TestAcceptor:
     async def test_one_that_left_before_it_was_taken_in(self):

@@ -10,7 +10,7 @@ from mcserver import server as module
 from mcserver.listener import Listener
 from mcserver.server import Server
 from mcserver.settings import Settings
-from tests.mcserver.parts import Peer, Tcp, error_text, until
+from tests.mcserver.parts import Peer, Tcp, error_text, free_port, until
 
 
 class TestAdmission:
@@ -65,6 +65,27 @@ class TestAdmission:
         parts.context.access.default.nopass = nopass
         assert (Server(parts.context).admit(FakeConnection("192.168.1.7")) == "") == allowed
 
+    async def test_protected_mode_as_it_is_switched(self, parts):
+        """A client of this machine that comes by another address than loopback counts as one from outside."""
+        server, port = Server(parts.context), free_port()
+        server.listen(Listener(Settings(bind=("*",), port=port)))
+
+        async def first_reply():
+            peer = Peer(*await asyncio.open_connection(outward_address(), port))
+            peer.send("PING")
+            reply = await peer.reply()
+            peer.writer.transport.abort()
+            return str(reply)
+
+        assert (await first_reply()).startswith("DENIED ")
+        parts.settings.assign([("requirepass", "secret")])
+        assert (await first_reply()).startswith("NOAUTH ")
+        parts.settings.assign([("requirepass", "")])
+        assert (await first_reply()).startswith("DENIED ")
+        parts.settings.assign([("protected-mode", "no")])
+        assert await first_reply() == "b'PONG'"
+        await server.close()
+
     async def test_a_client_that_is_gone_already(self, parts):
         connection = FakeConnection(None)
         assert "protected mode" in Server(parts.context).admit(connection)
@@ -98,6 +119,17 @@ class TestAdmission:
         if seconds != "0" and hasattr(socket, "TCP_KEEPIDLE"):
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == int(seconds)
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == max(1, int(seconds) // 3)
+
+
+def outward_address() -> str:
+    """An address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("the machine has loopback only")
+        address: str = probe.getsockname()[0]
+        return address
 
 
 class FakeConnection:

@@ -21,7 +21,8 @@ POOLS: dict[str, list[bytes]] = {
     "mode": [b"WRITE", b"ALL", b"x"],
     "rule": [
         *b"on off nopass resetpass >pw >secret <pw #12 !12 ~* ~a* ~team:* %R~b* %W~c %RW~d %~x allkeys resetkeys &* &one &news.*".split(),
-        *b"allchannels resetchannels +@all -@all allcommands nocommands +ping -ping +echo -publish +client|id -client|kill -config +config".split(),
+        *b"allchannels resetchannels +@all -@all allcommands nocommands +ping -ping +echo -publish +client|id".split(),
+        *b"-client|kill -config +config".split(),
         *b"+config|get +select|0 +nosuch -nosuch|x +ping|x +@nosuch +client|nosuch reset sanitize-payload skip-sanitize-payload".split(),
         *b"+subscribe +multi +exec +del +acl|whoami clearselectors foo ~ & + -".split(),
         b"~a b",
@@ -52,22 +53,30 @@ PHRASES = """
 PING|PING word|ECHO word|ECHO message|SELECT number|RESET|QUIT
 HELLO|HELLO protocol|HELLO 2|HELLO 3|HELLO protocol SETNAME name|HELLO protocol AUTH user password|HELLO 3 AUTH user password SETNAME name
 AUTH password|AUTH user password
-CLIENT GETNAME|CLIENT SETNAME name|CLIENT ID|CLIENT REPLY switch|CLIENT NO-EVICT switch|CLIENT UNPAUSE|CLIENT PAUSE short|CLIENT PAUSE short mode
-CLIENT KILL address|CLIENT KILL ID id|CLIENT KILL TYPE type|CLIENT KILL USER user|CLIENT KILL ADDR address SKIPME word|CLIENT KILL ID id SKIPME no
+CLIENT GETNAME|CLIENT SETNAME name|CLIENT ID|CLIENT REPLY switch|CLIENT NO-EVICT switch|CLIENT UNPAUSE|CLIENT PAUSE short
+CLIENT PAUSE short mode
+CLIENT KILL address|CLIENT KILL ID id|CLIENT KILL TYPE type|CLIENT KILL USER user|CLIENT KILL ADDR address SKIPME word
+CLIENT KILL ID id SKIPME no
 CLIENT UNBLOCK id|CLIENT LIST ID 99999|CLIENT word
-CONFIG GET parameters|CONFIG GET parameters parameters|CONFIG SET parameter value|CONFIG SET parameter value parameter value|CONFIG RESETSTAT
+CONFIG GET parameters|CONFIG GET parameters parameters|CONFIG SET parameter value|CONFIG SET parameter value parameter value
+CONFIG RESETSTAT
 MULTI|MULTI|EXEC|EXEC|DISCARD|WATCH key|WATCH key key|UNWATCH
 SUBSCRIBE channel|SUBSCRIBE channel channel|PSUBSCRIBE pattern|PSUBSCRIBE pattern pattern|SSUBSCRIBE channel
 UNSUBSCRIBE|UNSUBSCRIBE channel|PUNSUBSCRIBE|PUNSUBSCRIBE pattern|SUNSUBSCRIBE|SUNSUBSCRIBE channel
 PUBLISH channel message|PUBLISH channel message|SPUBLISH channel message
-PUBSUB CHANNELS|PUBSUB CHANNELS pattern|PUBSUB NUMSUB channel channel|PUBSUB NUMPAT|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB channel|PUBSUB word
+PUBSUB CHANNELS|PUBSUB CHANNELS pattern|PUBSUB NUMSUB channel channel|PUBSUB NUMPAT|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB channel
+PUBSUB word
 SCAN number|SCAN 0 MATCH pattern|SCAN 0 COUNT number|SCAN 0 TYPE word|SCAN 0 word number|KEYS pattern|RANDOMKEY|DBSIZE
-EXISTS key|EXISTS key key|TYPE key|DEL key|DEL key key|UNLINK key|TTL key|PTTL key|EXPIRETIME key|PEXPIRETIME key|PERSIST key|TOUCH key key
+EXISTS key|EXISTS key key|TYPE key|DEL key|DEL key key|UNLINK key|TTL key|PTTL key|EXPIRETIME key|PEXPIRETIME key|PERSIST key
+TOUCH key key
 OBJECT ENCODING key|OBJECT FREQ key|OBJECT IDLETIME key|OBJECT REFCOUNT key|OBJECT word key|FLUSHALL|FLUSHDB ASYNC|FLUSHALL word
-COMMAND GETKEYS any key key|COMMAND GETKEYS PING|COMMAND GETKEYS DEL key key|COMMAND GETKEYSANDFLAGS DEL key|COMMAND INFO nosuch|COMMAND word
+COMMAND GETKEYS any key key|COMMAND GETKEYS PING|COMMAND GETKEYS DEL key key|COMMAND GETKEYSANDFLAGS DEL key|COMMAND INFO nosuch
+COMMAND word
 COMMAND LIST FILTERBY PATTERN pin*|COMMAND LIST FILTERBY word word
-ACL SETUSER user|ACL SETUSER user rule|ACL SETUSER user rule rule rule|ACL SETUSER alice on >pw +@all ~* &*|ACL SETUSER bob on nopass rule rule
-ACL GETUSER user|ACL DELUSER alice|ACL DELUSER user user|ACL WHOAMI|ACL USERS|ACL DRYRUN user any word|ACL DRYRUN user any|ACL CAT category
+ACL SETUSER user|ACL SETUSER user rule|ACL SETUSER user rule rule rule|ACL SETUSER alice on >pw +@all ~* &*
+ACL SETUSER bob on nopass rule rule
+ACL GETUSER user|ACL DELUSER alice|ACL DELUSER user user|ACL WHOAMI|ACL USERS|ACL DRYRUN user any word|ACL DRYRUN user any
+ACL CAT category
 ACL DRYRUN user PUBLISH channel message|ACL DRYRUN user DEL key key|ACL word
 SLOWLOG LEN|SLOWLOG RESET|SLOWLOG GET 0|SLOWLOG GET word word|SLOWLOG word|LATENCY RESET|LATENCY RESET word
 MEMORY USAGE key|MEMORY USAGE key SAMPLES number|MEMORY word|WAIT 0 short|ROLE|READONLY

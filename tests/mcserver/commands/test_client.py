@@ -83,13 +83,11 @@ async def test_what_only_other_servers_have_is_refused_as_redis_refuses_it(wire:
 
 
 async def test_help(wire: Wire):
-    assert (await wire.ask("CLIENT HELP"))[:5] == [
-        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "GETNAME",
-        "    Returns the name of the connection.",
-        "ID",
-        "    Returns the id of the connection.",
-    ]
+    lines = await wire.ask("CLIENT HELP")
+    assert lines[0] == "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+    at = lines.index("GETNAME")
+    assert lines[at : at + 2] == ["GETNAME", "    Returns the name of the connection."]
+    assert lines[1::2][:-1] == sorted(lines[1::2][:-1])
 
 
 async def test_many_lines_let_others_in_between(wire: Wire):
