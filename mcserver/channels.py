@@ -42,7 +42,7 @@ class Subscriptions:
     def matching(self, pattern: bytes) -> list[bytes]:
         """The names that a glob pattern fits."""
         glob = _glob(pattern)
-        return [name for name in self if glob.matches(_text(name))]
+        return [name for name in self if _fits(pattern, glob, _text(name))]
 
     def add(self, client: "Client", name: bytes) -> None:
         """Subscribe; once more changes nothing."""
@@ -81,7 +81,7 @@ class Patterns(Subscriptions):
     def fitting(self, channel: bytes) -> Iterator[bytes]:
         """The patterns that fit a channel."""
         text = _text(channel)
-        return (pattern for pattern, glob in self._globs.items() if glob.matches(text))
+        return (pattern for pattern, glob in self._globs.items() if _fits(pattern, glob, text))
 
 
 class Channels:
@@ -111,6 +111,11 @@ class Channels:
         for kind in (self.channels, self.patterns, self.shard_channels):
             for name in kind.of(client):
                 kind.remove(client, name)
+
+
+def _fits(pattern: bytes, glob: Glob, channel: str) -> bool:
+    """As Redis: the channel without a name fits the empty pattern alone, not even `*`."""
+    return glob.matches(channel) if channel else not pattern
 
 
 def _glob(pattern: bytes) -> Glob:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from mcserver.context import Buffers, Client, Context, Replies
 from mcserver.exact import LARGEST_REQUEST, SEPARATOR
 from mcserver.pipeline import Pipeline
-from protocol.errors import CommandError, ProtocolError, QueryBufferExceeded
+from protocol.errors import ProtocolError, QueryBufferExceeded
 from protocol.reply import RESP2, encode
 from protocol.request import Limits, RequestParser
 
@@ -70,9 +70,9 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         refusal = self._server.admit(self)
-        self._admitted = not refusal
-        if refusal:
-            self.transport.write(encode(CommandError(refusal), RESP2))
+        self._admitted = refusal is None
+        if refusal is not None:
+            self.transport.write(encode(refusal, RESP2))
             self.transport.close()
             self._lost = self._ending = True
         else:

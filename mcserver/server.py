@@ -12,6 +12,7 @@ from mcserver.heartbeat import beat
 from mcserver.listener import Listener
 from mcserver.outbox import Outbox
 from mcserver.statistics import ModelStatistics
+from protocol.errors import CommandError
 from protocol.request import Limits, RequestParser
 
 __all__ = ["Server"]
@@ -24,7 +25,7 @@ OUTPUT_BUFFER_UNAUTHENTICATED = 1024
 """Unread replies of a client that has not logged in, past which it is cut off."""
 
 DENIED = (
-    "DENIED mcserver is running in protected mode because protected mode is enabled and no password is set for the default user. "
+    "mcserver is running in protected mode because protected mode is enabled and no password is set for the default user. "
     "In this mode connections are only accepted from the loopback interface. Set a password with requirepass, or listen to loopback only."
 )
 
@@ -76,16 +77,16 @@ class Server:
         """A parser with the limits in force."""
         return RequestParser(self._limits, authenticated=self._context.access.default.open)
 
-    def admit(self, connection: Connection) -> str:
-        """Make the connection a client; a refusal's text where it may not be one."""
+    def admit(self, connection: Connection) -> CommandError | None:
+        """Make the connection a client; the reason where it may not be one."""
         self._context.statistics.connections_received += 1
         peer = ends(connection.transport)
-        refusal = ""
+        refusal = None
         if len(self._connections) >= self._settings.maxclients:
-            refusal = "max number of clients reached"
+            refusal = CommandError("max number of clients reached")
         elif not peer.here and self._protected():
-            refusal = DENIED
-        if refusal:
+            refusal = CommandError(DENIED, code="DENIED")
+        if refusal is not None:
             self._context.statistics.connections_rejected += 1
             return refusal
         self._last_id += 1
@@ -107,7 +108,7 @@ class Server:
             _keep_alive(sock, self._settings.tcp_keepalive)
         self._connections[self._last_id] = connection
         self._context.clients[self._last_id] = connection.client
-        return ""
+        return None
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""

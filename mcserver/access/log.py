@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from mcserver.access.denial import Denial
@@ -15,6 +15,9 @@ GROUPING_MS = 60_000
 
 GROUPING_DEPTH = 10
 """Entries that are looked at for one alike."""
+
+LONGEST = 1024
+"""Characters of a key, channel or name that an entry keeps: who is denied may send very long ones."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +50,7 @@ class AccessLog:
 
     def add(self, denial: Denial, context: str, *, user: str, client: str, now: int) -> None:
         """Keep an event; `context` is toplevel or multi."""
+        denial, user = replace(denial, object=denial.object[:LONGEST]), user[:LONGEST]
         entry = self._alike(denial, context, user, now)
         if entry is None:
             entry = Entry(self._last_id, denial, context, user, client, created=now, updated=now)

@@ -142,10 +142,10 @@ class Access:
         self._record(client, denial, client.user.name, queued=True)
         return denial.late_error()
 
-    def record_failed_login(self, client: "Client", name: bytes, command: bytes) -> None:
-        """Count and log a wrong name or password; `command` is the first word of the request."""
+    def record_failed_login(self, client: "Client", name: bytes, *, command: bytes, queued: bool) -> None:
+        """Count and log a wrong name or password; `command` is the first word of the request, `queued` whether EXEC runs it."""
         denial = Denial(Reason.AUTH, command.decode("utf-8", "surrogateescape"))
-        self._record(client, denial, name.decode("utf-8", "surrogateescape"), queued=client.transaction is not None)
+        self._record(client, denial, name.decode("utf-8", "surrogateescape"), queued=queued)
 
     def _the_file(self) -> AclFile:
         if self.file is None:

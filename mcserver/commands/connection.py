@@ -125,7 +125,7 @@ def select(call: Call) -> object:
 def _log_in(call: Call, name: bytes, password: bytes) -> None:
     user = call.context.access.authenticate(name, password)
     if user is None:
-        call.context.access.record_failed_login(call.client, name, call.words[0])
+        call.context.access.record_failed_login(call.client, name, command=call.words[0], queued=call.queued)
         raise wrong_password()
     call.client.user = user
     call.client.authenticated = True

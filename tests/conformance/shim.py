@@ -33,8 +33,8 @@ LEFT_OUT = frozenset(
     "appendfilename appendfsync appendonly databases dbfilename no-appendfsync-on-rewrite rdbcompression save "
     # Replication and cluster.
     "repl-diskless-sync-delay slave-serve-stale-data tls-client-cert-file tls-client-key-file tls-cluster tls-replication "
-    # Which options may be changed at run time is not an option here.
-    "enable-protected-configs".split()
+    # Which options may be changed at run time is not an option here, and there are no modules.
+    "enable-module-command enable-protected-configs".split()
 )
 """Directives that are left out: they have no counterpart here, or one value only."""
 

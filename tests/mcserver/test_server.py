@@ -55,15 +55,16 @@ class TestAdmission:
     async def test_protected_mode(self, parts, peer, settings, allowed):
         parts.settings.assign(list(settings.items()))
         refusal = Server(parts.context).admit(FakeConnection(peer))
-        assert (refusal == "") == allowed
+        assert (refusal is None) == allowed
         if not allowed:
-            assert refusal.startswith("DENIED mcserver is running in protected mode")
+            assert refusal.code == "DENIED"
+            assert str(refusal).startswith("mcserver is running in protected mode")
 
     @pytest.mark.parametrize(("nopass", "allowed"), [(True, False), (False, True)])
     async def test_protected_mode_follows_the_default_user(self, parts, nopass, allowed):
         """Its password may have been given with ACL, and there may be other users."""
         parts.context.access.default.nopass = nopass
-        assert (Server(parts.context).admit(FakeConnection("192.168.1.7")) == "") == allowed
+        assert (Server(parts.context).admit(FakeConnection("192.168.1.7")) is None) == allowed
 
     async def test_protected_mode_as_it_is_switched(self, parts):
         """A client of this machine that comes by another address than loopback counts as one from outside."""
@@ -88,7 +89,7 @@ class TestAdmission:
 
     async def test_a_client_that_is_gone_already(self, parts):
         connection = FakeConnection(None)
-        assert "protected mode" in Server(parts.context).admit(connection)
+        assert "protected mode" in str(Server(parts.context).admit(connection))
 
     async def test_ipv6_addresses_are_in_brackets(self, parts):
         connection = FakeConnection("::1")

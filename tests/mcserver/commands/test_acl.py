@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mcserver.access import Access
-from mcserver.access.log import GROUPING_MS
+from mcserver.access.log import GROUPING_MS, LONGEST
 from mcserver.context import Client
 from mcserver.folder import StartupError
 from mcserver.settings import Settings, load_settings, rewrite
@@ -313,6 +313,13 @@ class TestLog:
         await wire.send("CONFIG SET acllog-max-len 0")
         await wire.send("EXISTS 9", client)
         assert await entries(wire) == []
+
+    async def test_keeps_a_part_of_what_is_very_long(self, wire: Wire):
+        client = await log_in(wire, "+exists")
+        for words in [[b"EXISTS", b"k" * 5000], [b"AUTH", b"n" * 5000, b"x"]]:
+            await wire.send(words, client)
+        failed, denied = await entries(wire)
+        assert (failed["username"], denied["object"]) == ("n" * LONGEST, "k" * LONGEST)
 
     async def test_info_counts(self, wire: Wire):
         client = await log_in(wire, "+exists +publish")
