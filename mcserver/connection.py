@@ -82,6 +82,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the reads. Writes that were received go on: their client may have gone, what it said has been said."""
         self._lost = self._ending = True
+        self._parser.clear()  # the garbage collector may come late to the connection
         if self._admitted:
             self._pipeline.lose()
             self._server.forget(self)

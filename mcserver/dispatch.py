@@ -112,7 +112,9 @@ def wire_error(error: BaseException, command: str = "") -> CommandError:
     """The error reply of an exception. The one place where exceptions become wire errors."""
     match error:
         case CommandError():
-            return error
+            # The frames of a traceback hold the request, and whoever keeps the error as a result is one of them: a circle, that would
+            # stay until the next garbage collection, with an argument of any size.
+            return error.with_traceback(None)
         case SettingError():
             return CommandError(str(error))
         case EmbedderOverloaded() | StoreOverloaded():

@@ -98,6 +98,11 @@ class RequestParser:
         self._scanner.feed(data)
         self._waiting = True
 
+    def clear(self) -> None:
+        """Let go of the bytes held: their end will not come."""
+        self._scanner = Scanner(self.limits, authenticated=self.authenticated)
+        self._waiting = self._untried = False
+
     def next(self) -> list[bytes] | None:
         """The next request: its command and arguments, never empty; None when more bytes are needed.
 
@@ -139,6 +144,7 @@ class RequestParser:
             request = self._scanner.next()
         except ProtocolError as error:
             self._error = error
+            self.clear()
         else:
             if request is not None:
                 self._ready.append(request)

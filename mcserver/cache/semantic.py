@@ -175,6 +175,8 @@ class SemanticCache:
         async with self.gate.exclusive():
             # What was committed before is in effect before: else the transaction would see an old state, and not see that it is old.
             await asyncio.gather(*self._effects, return_exceptions=True)
+            if self._unconfirmed:  # nor must it rest on what an earlier one left behind
+                await self._restore()
             try:
                 with self._noting_failure():
                     async with self.store.transaction() as transaction:

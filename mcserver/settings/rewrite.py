@@ -1,6 +1,7 @@
 """Writing the settings in force back into the file they came from (CONFIG REWRITE)."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -31,8 +32,7 @@ def rewrite(settings: Settings, amend_users: Amend | None = None, *, everything:
 
     `amend_users` knows of the users what `settings` does not: how they have changed since the start. Only what is another value now is
     touched, unless `everything` is to be written down: comments, order and form of the rest stay. The file is replaced as a whole or not
-    at all.
-    Raises SettingError in the words of CONFIG REWRITE, without its code.
+    at all. Raises SettingError in the words of CONFIG REWRITE, without its code.
     """
     if not settings.origin.files:
         raise SettingError("The server is running without a config file")
@@ -113,7 +113,7 @@ def _replace(path: Path, content: bytes) -> None:
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
-            os.fchmod(descriptor, before.st_mode)
+            os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
             with suppress(PermissionError):  # only root may give files away
                 os.fchown(descriptor, before.st_uid, before.st_gid)
             file.flush()

@@ -29,11 +29,11 @@ FLOOR_SECONDS = 0.002
 """What a median may be whatever it is alone: on two processors that three processes want, less says nothing."""
 
 BAD = {
-    "deaf": (20, 100 * MB),
+    "deaf": (20, 300 * MB),
     "dripping": (500, 50 * MB),
     "idle": (IDLE, 400 * MB),
     "large_bulk": (1, 1300 * MB),
-    "endless_line": (1, 50 * MB),
+    "endless_line": (1, 150 * MB),
 }
 """Kinds of tests.e2e.bad_clients: how many connections of each, and by how much the server may grow."""
 

@@ -1,5 +1,8 @@
 """From words to a command, and from exceptions to error replies."""
 
+import gc
+import weakref
+
 import pytest
 
 from embedding.errors import EmbedderOverloaded, EmbedderUnavailable, ModelFilesError
@@ -67,6 +70,27 @@ class TestWireError:
     def test_known_ones(self, error, code, text):
         found = wire_error(error)
         assert (found.code, str(found)) == (code, text)
+
+    def test_the_request_is_let_go_of_without_a_garbage_collection(self):
+        class Argument:
+            """Stands for the bytes of one, which cannot be watched."""
+
+        def run(argument: Argument) -> CommandError:
+            try:
+                raise CommandError(f"{argument} is too long")
+            except CommandError as error:
+                result = wire_error(error)
+            return result
+
+        gc.disable()
+        try:
+            argument = Argument()
+            watched = weakref.ref(argument)
+            run(argument)
+            del argument
+            assert watched() is None
+        finally:
+            gc.enable()
 
     def test_all_others_are_logged_and_tell_nothing(self, caplog):
         found = wire_error(KeyError("a query"), "mc.get")

@@ -183,6 +183,14 @@ class TestFailedCommit:
         assert await failing.ask("MC.GET", "m", "a") == b"1"
 
 
+    async def test_the_next_transaction_does_not_rest_on_it(self, failing):
+        failing.store.down_after_commit = True
+        error_text(await failing.execute(["MC.SET", "n", "a", "2"], ["MC.SET", "m", "a", "never"]))
+        failing.store.down = failing.store.commit_fails = False
+        assert await failing.execute(["MC.GET", "m", "a"], ["MC.MODELS"]) == [b"1", [b"m"]]
+        assert await failing.ask("MC.MODELS") == [b"m"]
+
+
 class TestStoreDown:
     async def test_writes(self, stored):
         await stored.ask("MC.GET", "m", "a")
