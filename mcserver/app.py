@@ -8,8 +8,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from embedding.batcher import Batcher
@@ -25,7 +25,7 @@ from mcserver.folder import DataFolder, StartupError
 from mcserver.listener import Listener
 from mcserver.process import raise_open_files, return_large_blocks
 from mcserver.server import Server
-from mcserver.settings import Settings
+from mcserver.settings import SettingError, Settings
 from mcserver.statistics import ServerStatistics
 from mcserver.table import Table
 from storage.errors import StorageError
@@ -43,8 +43,7 @@ _log = logging.getLogger("mcserver")
 def run(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or SHUTDOWN; at SIGHUP certificates are read again. Raises StartupError where the server cannot start."""
     return_large_blocks()
-    _allow_clients(settings)
-    settings.subscribe("maxclients", lambda: _allow_clients(settings))
+    allow_clients(settings)
     with ExitStack() as resources:
         resources.callback(DataFolder(settings.dir).release)
         listener = resources.enter_context(closing(Listener(settings)))
@@ -54,11 +53,25 @@ def run(settings: Settings) -> None:
             runner.run(_serve(settings, encoder, listener))
 
 
-def _allow_clients(settings: Settings) -> None:
-    """A connection is an open file. Where the system allows fewer, clients beyond it would get no word of why they are not served."""
-    possible = raise_open_files(settings.maxclients + OWN_FILES) - OWN_FILES
+def allow_clients(settings: Settings) -> None:
+    """Make room for maxclients, now and when it changes: a connection is an open file, and those beyond what the system allows would
+    get no word of why they are not served."""
+    possible = _possible_clients(settings.maxclients)
     if possible < settings.maxclients:
-        _log.warning("event=maxclients-out-of-reach maxclients=%d possible=%d hint='raise the limit of open files'", settings.maxclients, possible)
+        _log.warning("event=maxclients-out-of-reach maxclients=%d possible=%d", settings.maxclients, possible)
+
+    @contextmanager
+    def make_room(name: str) -> Iterator[None]:
+        possible = _possible_clients(settings.maxclients)
+        if possible < settings.maxclients:
+            raise SettingError(f"The operating system is not able to handle the specified number of clients, try with {possible}")
+        yield
+
+    settings.govern(["maxclients"], make_room)
+
+
+def _possible_clients(wanted: int) -> int:
+    return raise_open_files(wanted + OWN_FILES) - OWN_FILES
 
 
 def make_encoder(settings: Settings) -> Encoder:

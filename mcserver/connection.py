@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
             try:
                 words = next_request()
             except ProtocolError as error:
-                self._break(error)
+                self._break(error.with_traceback(None))  # the parser keeps the error, whose frames would keep the data
                 break
             if words is None:
                 break

@@ -143,7 +143,7 @@ class RequestParser:
         try:
             request = self._scanner.next()
         except ProtocolError as error:
-            self._error = error
+            self._error = error.with_traceback(None)  # whose frames would keep the bytes
             self.clear()
         else:
             if request is not None:

@@ -33,7 +33,7 @@ BAD = {
     "dripping": (500, 50 * MB),
     "idle": (IDLE, 400 * MB),
     "large_bulk": (1, 1300 * MB),
-    "endless_line": (1, 150 * MB),
+    "endless_line": (1, 100 * MB),
 }
 """Kinds of tests.e2e.bad_clients: how many connections of each, and by how much the server may grow."""
 

@@ -16,7 +16,7 @@ from embedding.e5 import build as e5
 from mcserver import __main__ as main
 from mcserver import __version__, app
 from mcserver.folder import LOCK, DataFolder, StartupError
-from mcserver.settings import Settings
+from mcserver.settings import SettingError, Settings
 from tests.embedding.tiny_model import TinyModel
 
 
@@ -230,3 +230,14 @@ async def test_settings_are_followed_from_the_start(tmp_path):
     settings.assign([("exact-memory", "1000000")])
     assert cache.exact.budget == 1_000_000
     await cache.close()
+
+
+def test_more_clients_than_the_system_allows(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(app, "raise_open_files", lambda wanted: min(wanted, 5000 + app.OWN_FILES))
+    settings = Settings(dir=tmp_path)
+    app.allow_clients(settings)
+    assert caplog.messages == ["event=maxclients-out-of-reach maxclients=10000 possible=5000"]
+    settings.assign([("maxclients", "4000")])
+    with pytest.raises(SettingError, match="not able to handle the specified number of clients, try with 5000"):
+        settings.assign([("maxclients", "6000")])
+    assert settings.maxclients == 4000

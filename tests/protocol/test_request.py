@@ -141,6 +141,18 @@ class TestErrors:
             parser.drain()
         assert first.value is second.value is third.value
 
+    @pytest.mark.parametrize("data", [b"a" * 70_000, b"*2\r\n$70000\r\n" + b"a" * 70_000])
+    def test_what_was_cleared_or_went_wrong_is_not_held(self, data: bytes):
+        parser = RequestParser()
+        parser.feed(data)
+        try:
+            assert parser.next() is None
+            parser.clear()
+            assert parser.idle
+        except ProtocolError:
+            assert data[:1] == b"a"
+        assert parser.buffered == 0
+
     def test_the_query_buffer_limit_has_its_own_class(self):
         parser = RequestParser(Limits(query_buffer=50))
         parser.feed(b"*1\r\n$60\r\n")
