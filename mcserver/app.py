@@ -22,12 +22,12 @@ from mcserver.cache.upkeep import Upkeep
 from mcserver.commands import FAMILIES
 from mcserver.context import Context
 from mcserver.folder import DataFolder, StartupError
-from mcserver.listener import Listener
+from mcserver.network.listener import Listener
+from mcserver.network.server import Server
 from mcserver.process import raise_open_files, return_large_blocks
-from mcserver.server import Server
 from mcserver.settings import SettingError, Settings
-from mcserver.statistics import ServerStatistics
 from mcserver.table import Table
+from mcserver.telemetry.statistics import ServerStatistics
 from storage.errors import StorageError
 from storage.faiss import FaissIndex
 from storage.sqlite import SqliteStore

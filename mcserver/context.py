@@ -3,21 +3,21 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from mcserver.access import Access, User
 from mcserver.cache import SemanticCache
-from mcserver.channels import Channels
-from mcserver.latency import LatencyMonitor
-from mcserver.monitors import Monitors
-from mcserver.notifications import Notifications
 from mcserver.pause import Pause
 from mcserver.process import resident_bytes
+from mcserver.pubsub.channels import NAME_OVERHEAD, Channels
+from mcserver.pubsub.notifications import Notifications
 from mcserver.saving import Saving
 from mcserver.settings import Settings
-from mcserver.slowlog import Slowlog
-from mcserver.statistics import ServerStatistics
 from mcserver.table import Command, Job, Table
+from mcserver.telemetry.latency import LatencyMonitor
+from mcserver.telemetry.monitors import Monitors
+from mcserver.telemetry.slowlog import Slowlog
+from mcserver.telemetry.statistics import ServerStatistics
 from mcserver.tracking import Tracking, TrackingTable
 from protocol.arguments import Arguments
 from protocol.reply import encode
@@ -45,7 +45,7 @@ class Queued:
 
 
 class Buffers(NamedTuple):
-    """Bytes held for a connection: received and not yet run, sent and not yet read by the client; and the most of one reply lately."""
+    """Bytes held for a connection: of requests that are not done yet, and of what the client has not read yet."""
 
     received: int
     unread: int
@@ -106,6 +106,8 @@ class Client:
     transaction: list[Queued] | None = None
     transaction_failed: bool = False
     transaction_bytes: int = 0
+    watched_bytes: int = 0
+    subscription_bytes: int = 0
     watched: dict[str, object] = field(default_factory=dict)
     channels: dict[bytes, None] = field(default_factory=dict)
     patterns: dict[bytes, None] = field(default_factory=dict)
@@ -133,12 +135,27 @@ class Client:
         self.transaction = None
         self.transaction_failed = False
         self.transaction_bytes = 0
+        self.unwatch()
+
+    def watch(self, name: str, state: object) -> None:
+        """Keep the state of a model for EXEC; where it is watched already, that of the first time counts."""
+        if name not in self.watched:
+            self.watched[name] = state
+            self.watched_bytes += len(name) + NAME_OVERHEAD
+
+    def unwatch(self) -> None:
+        """Forget what WATCH said."""
         self.watched.clear()
+        self.watched_bytes = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory that holds what the client asked to be kept for it."""
+        return self.transaction_bytes + self.watched_bytes + self.subscription_bytes
 
     def queue(self, command: Command, words: list[bytes]) -> None:
-        """Keep a command for EXEC."""
-        assert self.transaction is not None, "MULTI comes first"
-        self.transaction.append(Queued(command, words))
+        """Keep a command for EXEC. Only after MULTI."""
+        cast(list[Queued], self.transaction).append(Queued(command, words))
         self.transaction_bytes += sum(map(len, words)) + WORD_OVERHEAD * len(words)
 
     @property

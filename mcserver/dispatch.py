@@ -7,10 +7,10 @@ from collections.abc import Awaitable
 from embedding.errors import EmbedderOverloaded, EmbeddingError
 from mcserver import foreign
 from mcserver.context import Call, Client, Context, Result
-from mcserver.latency import COMMAND, FAST_COMMAND
-from mcserver.redaction import shown
 from mcserver.settings import SettingError
 from mcserver.table import Command
+from mcserver.telemetry.latency import COMMAND, FAST_COMMAND
+from mcserver.telemetry.redaction import shown
 from protocol.arguments import Arguments
 from protocol.errors import (
     CommandError,

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mcserver.statistics import ModelStatistics
+from mcserver.telemetry.statistics import ModelStatistics
 from protocol.reply import bulk
 from protocol.request import pack_request
 from storage.records import Entry

@@ -19,7 +19,7 @@ class Pause:
         self._until = 0.0
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
-        self._held: dict[int, "Client"] = {}
+        self._held: dict[int, Client] = {}
 
     @property
     def active(self) -> bool:

@@ -11,12 +11,13 @@ from mcserver.access.rule import RuleError, has_spaces
 from mcserver.access.user import User
 from mcserver.folder import StartupError
 from mcserver.settings import Settings
+from mcserver.telemetry.client import describe_client
 from protocol.errors import CommandError
 
 if TYPE_CHECKING:
     from mcserver.context import Client
-    from mcserver.statistics import ServerStatistics
     from mcserver.table import Command, Table
+    from mcserver.telemetry.statistics import ServerStatistics
 
 __all__ = ["Access"]
 
@@ -153,8 +154,6 @@ class Access:
         return self.file
 
     def _record(self, client: "Client", denial: Denial, user: str, *, queued: bool) -> None:
-        from mcserver.commands.client import describe_client  # noqa: PLC0415 - the commands are built on this package
-
         now = self._clock()
         self._statistics.denials[denial.reason.value] += 1
         line = describe_client(client, int(now))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from mcserver.cache.change import Finish, WriteJob
 from mcserver.cache.models import ModelState
 from mcserver.settings import ModelSettings
-from mcserver.statistics import ModelStatistics
 from mcserver.table import Job
+from mcserver.telemetry.statistics import ModelStatistics
 from protocol.errors import CommandError
 from storage.records import CreateModel, DropModel, Outcome, Truncate, Usage, Write
 from storage.seams import Transaction

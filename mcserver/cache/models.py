@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from mcserver.settings import ModelSettings, Settings
-from mcserver.statistics import ModelStatistics
+from mcserver.telemetry.statistics import ModelStatistics
 from storage.glob import Glob
 from storage.records import Model
 

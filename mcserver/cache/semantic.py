@@ -20,8 +20,8 @@ from mcserver.cache.entries import Entries
 from mcserver.cache.gate import Gate
 from mcserver.cache.models import Models, ModelState
 from mcserver.exact import ExactTier
-from mcserver.latency import EMBEDDING, STORE_COMMIT
 from mcserver.settings import Settings, describe_model
+from mcserver.telemetry.latency import EMBEDDING, STORE_COMMIT
 from protocol.errors import CommandError
 from storage.errors import StoreUnavailable
 from storage.records import (

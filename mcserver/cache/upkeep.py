@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcserver.exact import Answer
 from mcserver.settings import Settings
-from mcserver.statistics import ServerStatistics
+from mcserver.telemetry.statistics import ServerStatistics
 from storage.errors import StorageError
 from storage.records import Delete, Touch
 

@@ -6,11 +6,13 @@ from itertools import islice
 
 from mcserver.context import Call, Client
 from mcserver.table import Family
+from mcserver.telemetry.client import client_type, describe_client
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.number import parse_integer
 from protocol.reply import OK, Verbatim
+from protocol.request import pack_request
 
-__all__ = ["client_type", "describe_client", "family", "read_attribute", "read_id", "read_type"]
+__all__ = ["family", "read_attribute", "read_id", "read_type"]
 
 family = Family("connection")
 
@@ -94,11 +96,6 @@ def read_attribute(given: bytes, name: str) -> str:
     return given.decode("ascii")
 
 
-def client_type(client: Client) -> str:
-    """normal or pubsub."""
-    return "pubsub" if client.subscribed else "normal"
-
-
 def read_type(given: bytes) -> str:
     """A type of client by one of its words. Raises CommandError."""
     name = given.decode("utf-8", "surrogateescape")
@@ -116,7 +113,8 @@ def read_id(given: bytes) -> int:
 
 
 def _lines(call: Call, clients: Collection[Client]) -> object:
-    lines = (f"{describe_client(client, call.now // 1000)}\n" for client in list(clients))
+    own = len(pack_request(tuple(call.words)))  # as in Redis: of a request that is being run, too
+    lines = (f"{describe_client(client, call.now // 1000, request=own if client is call.client else 0)}\n" for client in list(clients))
     return Verbatim("".join(lines)) if len(clients) <= LINES_AT_ONCE else _many_lines(lines)
 
 
@@ -127,60 +125,3 @@ async def _many_lines(lines: Iterator[str]) -> object:
         parts.append(part)
         await asyncio.sleep(0)
     return Verbatim("".join(parts))
-
-
-def describe_client(client: Client, now: int) -> str:
-    """The line of a client, with the fields of Redis 7.4 in their order; `now` in seconds. What does not exist here is 0."""
-    received, unread = client.link.buffers()
-    queued = client.transaction_bytes
-    fields = {
-        "id": client.id,
-        "addr": client.address,
-        "laddr": client.local_address,
-        "fd": client.fd,
-        "name": client.name,
-        "age": max(0, now - int(client.created)),
-        "idle": max(0, now - int(client.last_active)),
-        "flags": _flags(client),
-        "db": 0,
-        "sub": len(client.channels),
-        "psub": len(client.patterns),
-        "ssub": len(client.shard_channels),
-        "multi": -1 if client.transaction is None else len(client.transaction),
-        "watch": len(client.watched),
-        "qbuf": received - queued,
-        "qbuf-free": 0,
-        "argv-mem": 0,
-        "multi-mem": queued,
-        "rbs": 0,
-        "rbp": 0,
-        "obl": 0,
-        "oll": 0,
-        "omem": unread,
-        "tot-mem": received + unread,
-        "events": "rw" if unread else "r",
-        "cmd": client.last_command,
-        "user": client.user.name,
-        "redir": client.redirection,
-        "resp": client.protocol,
-        "lib-name": client.library_name,
-        "lib-ver": client.library_version,
-    }
-    return " ".join(f"{name}={value}" for name, value in fields.items())
-
-
-def _flags(client: Client) -> str:
-    given = {
-        "O": client.monitoring,
-        "P": client.subscribed,
-        "x": client.transaction is not None,
-        "b": client.held,
-        "t": client.tracking is not None,
-        "R": client.tracking is not None and client.tracking.broken,
-        "B": client.tracking is not None and client.tracking.broadcast,
-        "c": client.closing,
-        "U": client.unix,
-        "e": client.no_evict,
-        "T": client.no_touch,
-    }
-    return "".join(letter for letter, holds in given.items() if holds) or "N"

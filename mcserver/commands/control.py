@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from mcserver.commands.client import client_type, read_type
+from mcserver.commands.client import read_type
 from mcserver.context import Call, Client, Replies
 from mcserver.table import Family
+from mcserver.telemetry.client import client_type
 from protocol.errors import NOT_AN_INTEGER, SYNTAX_ERROR, CommandError, wrong_subcommand_arity
 from protocol.number import parse_integer
 from protocol.reply import OK, Raw

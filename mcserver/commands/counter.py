@@ -6,7 +6,7 @@ from urllib.parse import quote
 from mcserver import __version__
 from mcserver.context import Call
 from mcserver.settings import format_percentile
-from mcserver.statistics import CommandStatistics, Latency
+from mcserver.telemetry.statistics import CommandStatistics, Latency
 
 __all__ = ["cache_statistics", "command_statistics", "error_statistics", "latency_statistics", "models", "stats"]
 

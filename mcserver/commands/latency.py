@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from mcserver.context import Call
-from mcserver.diagnosis import diagnose
-from mcserver.latency import Series
-from mcserver.sparkline import COLUMNS, draw
-from mcserver.statistics import CommandStatistics
 from mcserver.table import Family
+from mcserver.telemetry.diagnosis import diagnose
+from mcserver.telemetry.latency import Series
+from mcserver.telemetry.sparkline import COLUMNS, draw
+from mcserver.telemetry.statistics import CommandStatistics
 from protocol.errors import CommandError
 from protocol.reply import Verbatim
 

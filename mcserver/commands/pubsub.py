@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from mcserver.channels import Subscriptions
 from mcserver.context import Call, Client
+from mcserver.pubsub.channels import Subscriptions
 from mcserver.table import Family
 from protocol.errors import CommandError, wrong_subcommand_arity
 from protocol.reply import Push, Several

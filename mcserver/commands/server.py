@@ -3,9 +3,9 @@
 import logging
 
 from mcserver.context import Call
-from mcserver.redaction import REDACTED
 from mcserver.settings import is_secret, rewrite
 from mcserver.table import Family
+from mcserver.telemetry.redaction import REDACTED
 from protocol.arguments import Options, flag
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK, Raw

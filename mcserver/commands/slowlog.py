@@ -1,8 +1,8 @@
 """SLOWLOG: the commands that took long."""
 
 from mcserver.context import Call
-from mcserver.slowlog import SlowCommand
 from mcserver.table import Family
+from mcserver.telemetry.slowlog import SlowCommand
 from protocol.arguments import Arguments
 from protocol.errors import CommandError, wrong_subcommand_arity
 from protocol.number import parse_integer

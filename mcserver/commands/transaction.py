@@ -72,14 +72,14 @@ def watch(call: Call) -> object:
         raise CommandError("WATCH inside MULTI is not allowed")
     for word in call.words[1:]:
         name = word.decode("utf-8", "surrogateescape")
-        call.client.watched.setdefault(name, call.cache.models.state_of(name))
+        call.client.watch(name, call.cache.models.state_of(name))
     return OK
 
 
 @family.command("UNWATCH", "", summary="Forgets what WATCH said.", flags="noscript loading stale fast", complexity="O(N) with N models")
 def unwatch(call: Call) -> object:
     """Reply: OK."""
-    call.client.watched.clear()
+    call.client.unwatch()
     return OK
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mcserver.message import Message
+from mcserver.pubsub.message import Message
 from mcserver.tracking.mode import Tracking
 from protocol.reply import RESP3
 

@@ -1,10 +1,12 @@
 """bin/conformance: Redis' own tests against this server. See --help."""
 
 import argparse
+import fcntl
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conformance import report
@@ -27,29 +29,24 @@ Skips = dict[str, list[Skip]]
 
 
 def main() -> int:
-    """Exit code 0: all that was run passed, and every entry of the skip lists covers a test. 1: not so. 2: nothing could be run."""
+    """Exit code 0: all that was run passed, and every entry of the skip lists is needed. 1: not so. 2: nothing could be run."""
     options = _arguments()
     units = [unit for unit in UNITS if not options.units or unit.name.rpartition("/")[2] in options.units]
     plan = [(unit, mode) for unit in units for mode in unit.modes if mode in options.mode]
-    if not plan:
-        print(f"conformance: no such unit: {' '.join(options.units)}; there are {' '.join(unit.name for unit in UNITS)}", file=sys.stderr)
-        return 2
     try:
-        source = find_source(options.source)
-        skips = {unit.name: read_skips(unit.name) for unit in units}
-    except (SourceError, SkipListError) as error:
+        if not plan:
+            raise LookupError(f"nothing to run; the units are {' '.join(unit.name.rpartition('/')[2] for unit in UNITS)}")
+        with _alone(CACHE):
+            source = find_source(options.source)
+            skips = {unit.name: read_skips(unit.name) for unit in units}
+            outcomes = run_all(plan, {} if options.all else skips, source)
+    except (LookupError, BlockingIOError, SourceError, SkipListError) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
-    outcomes = run_all(plan, {} if options.all else skips, source)
-    for outcome in outcomes:
-        if outcome.failed:
-            print(report.failures(outcome))
     dead = [] if options.all else _dead(skips, plan, outcomes)
-    for unit, entry in dead:
-        print(f"no test is covered by an entry of {unit}: {entry.pattern}")
+    _tell(outcomes, dead)
     if options.all:
-        for outcome in outcomes:
-            print(*report.needless(outcome, skips[outcome.unit]), sep="\n", end="")
+        print(*(line for outcome in outcomes for line in report.needless(outcome, skips[outcome.unit])), sep="\n")
     if options.write:
         report.write_page(PAGE, report.figures(outcomes, source.name.rpartition("-")[2]))
     print(report.summary(outcomes))
@@ -70,7 +67,31 @@ def run_all(plan: Plan, skips: Skips, source: Path) -> list[Outcome]:
         return outcome
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [done.result() for done in [pool.submit(run, number, *one) for number, one in enumerate(plan)]]
+        runs = [pool.submit(run, number, *one) for number, one in enumerate(plan)]
+        try:
+            return [done.result() for done in runs]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two runs at a time would take each other's ports and folders. Raises BlockingIOError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"another run is under way in {folder}") from None
+        yield
+
+
+def _tell(outcomes: Iterable[Outcome], dead: Iterable[tuple[str, Skip]]) -> None:
+    for outcome in outcomes:
+        if outcome.failed:
+            print(report.failures(outcome))
+    for unit, entry in dead:
+        print(f"needless entry in the skip list of {unit}: {entry.pattern}")
 
 
 def _dead(skips: Skips, plan: Plan, outcomes: Iterable[Outcome]) -> list[tuple[str, Skip]]:

@@ -34,7 +34,13 @@ def run_harness(arguments: Sequence[str], *, folder: Path, seconds: int) -> str:
     environment = os.environ | {"TERM": "dumb", "LC_ALL": "C.UTF-8"}
     command = ["tclsh", "tests/test_helper.tcl", "--durable", "--dont-clean", "--singledb", "--timeout", str(seconds // 2), *arguments]
     with subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
     ) as process:
         try:
             output = process.communicate(timeout=seconds)[0]

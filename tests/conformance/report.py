@@ -16,7 +16,9 @@ _MARKED = re.compile(r"(?s)(<!-- {name} -->\n).*?(<!-- end -->)".replace("{name}
 def line(outcome: Outcome) -> str:
     """One run in one line."""
     skipped = ", ".join(f"{count} {why}" for why, count in sorted(outcome.skipped.items()))
-    return f"{outcome.unit:28} {outcome.mode:9} {outcome.passed:3} passed  {len(outcome.failed):2} failed  {skipped and 'skipped: '}{skipped}"
+    return (
+        f"{outcome.unit:28} {outcome.mode:9} {outcome.passed:3} passed  {len(outcome.failed):2} failed  {skipped and 'skipped: '}{skipped}"
+    )
 
 
 def failures(outcome: Outcome) -> str:
@@ -52,7 +54,9 @@ def write_page(path: Path, text: str) -> None:
 def needless(outcome: Outcome, entries: Iterable[Skip]) -> list[str]:
     """The entries that cover tests of this run which all passed."""
     results = {entry: {event.result for event in outcome.events if entry.covers(event.test)} for entry in entries}
-    return [f"{outcome.unit} ({outcome.mode}) passes without the entry: {entry.pattern}" for entry, found in results.items() if found == {"ok"}]
+    return [
+        f"{outcome.unit} ({outcome.mode}) passes without the entry: {entry.pattern}" for entry, found in results.items() if found == {"ok"}
+    ]
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:

@@ -30,7 +30,7 @@ LEFT_OUT = frozenset(
     # Threads, forks, memory allocator and crash reports of redis-server.
     "activerehashing always-show-logo crash-memcheck-enabled daemonize pidfile propagation-error-behavior "
     # Persistence and databases: every write is kept as it is made, in one database.
-    "appendfilename appendfsync appendonly databases dbfilename no-appendfsync-on-rewrite rdbcompression save "
+    "appendfilename appendfsync appendonly databases dbfilename no-appendfsync-on-rewrite rdbcompression "
     # Replication and cluster.
     "repl-diskless-sync-delay slave-serve-stale-data tls-client-cert-file tls-client-key-file tls-cluster tls-replication "
     # Which options may be changed at run time is not an option here, and there are no modules.
@@ -88,7 +88,7 @@ def read_lines(arguments: Sequence[str]) -> list[str]:
         first, rest = os.devnull, [*arguments]
     text = Path(first or os.devnull).read_text(encoding="utf-8")
     words = (f"\n{word.removeprefix('--')}" if word.startswith("--") else f" {shlex.quote(word)}" for word in rest if word)
-    return [*DEFAULTS, *f"{text}{''.join(words)}".splitlines()]
+    return [*DEFAULTS, *f"{text}{''.join(words)}".strip().splitlines()]
 
 
 class Announcement(logging.Handler):

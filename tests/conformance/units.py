@@ -58,6 +58,6 @@ UNITS = (
     Unit("unit/networking"),
     Unit("unit/shutdown"),
     Unit("unit/tls", (Mode.TLS,)),
-    Unit("integration/redis-benchmark", (Mode.LOCAL, Mode.TLS)),
+    Unit("integration/redis-benchmark"),
     Unit("integration/logging"),
 )

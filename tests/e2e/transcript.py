@@ -55,7 +55,9 @@ def programs(page: str) -> Iterator[Program]:
                 program = Program(line[2:].rstrip("\n"), bool(varying))
             elif program is None:
                 program = Program("redis-cli -p 6380", bool(varying))
-            if typed is not None:
+            if line.startswith("> ") and program.command.endswith("\\"):
+                program.command += "\n" + line[2:].rstrip("\n")
+            elif typed is not None:
                 program.typed.append(typed[1])
             elif not line.startswith("$ "):
                 program.printed += line
@@ -68,7 +70,7 @@ def run_page(page: str, folder: Path, places: Mapping[str, str]) -> Iterator[tup
     watching: list[tuple[Program, subprocess.Popen[str], str]] = []
     with ExitStack() as beside:
         for program in programs(page):
-            command = ["sh", "-c", "exec " * program.watches + _settle(program.command, places)]
+            command = ["sh", "-c", "exec env " * program.watches + _settle(program.command, places)]
             if program.watches:
                 process = beside.enter_context(running(*command, cwd=folder))
                 watching.append((program, process, _read_answer(process)))

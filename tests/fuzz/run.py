@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import atheris
 
-INSTRUMENTED = ["protocol", "mcserver.access", "mcserver.settings", "mcserver.usage"]
+INSTRUMENTED = ["protocol", "mcserver.access", "mcserver.settings", "mcserver.usage", "storage.glob"]
 
 
 def main(arguments: Sequence[str]) -> None:

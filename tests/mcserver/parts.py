@@ -14,11 +14,11 @@ from mcserver.cache import SemanticCache
 from mcserver.commands import FAMILIES
 from mcserver.context import Buffers, Client, Context
 from mcserver.dispatch import execute, resolve, wire_error
-from mcserver.listener import Listener
-from mcserver.server import Server
+from mcserver.network.listener import Listener
+from mcserver.network.server import Server
 from mcserver.settings import Settings
-from mcserver.statistics import ServerStatistics
 from mcserver.table import Job, Table
+from mcserver.telemetry.statistics import ServerStatistics
 from protocol.reply import encode
 from storage.errors import StoreUnavailable
 from storage.faiss import FaissIndex
@@ -174,8 +174,8 @@ class Store(SqliteStore):
 class SilentLink:
     """The link of a client without a connection: keeps what is pushed, and whether it was closed."""
 
-    def __init__(self, held: Buffers = Buffers(0, 0)) -> None:
-        self.held = held
+    def __init__(self, held: Buffers | None = None) -> None:
+        self.held = held or Buffers(0, 0)
         self.pushed: list[bytes] = []
         self.closed = False
 

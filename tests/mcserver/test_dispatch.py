@@ -77,7 +77,7 @@ class TestWireError:
 
         def run(argument: Argument) -> CommandError:
             try:
-                raise CommandError(f"{argument} is too long")
+                raise CommandError(f"{argument} is too long")  # noqa: TRY301 - this frame has to be in the traceback
             except CommandError as error:
                 result = wire_error(error)
             return result

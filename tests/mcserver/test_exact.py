@@ -3,7 +3,7 @@
 import pytest
 
 from mcserver.exact import ANSWER_OVERHEAD, MAX_REQUESTS, REQUEST_OVERHEAD, ExactTier
-from mcserver.statistics import ModelStatistics
+from mcserver.telemetry.statistics import ModelStatistics
 from protocol.request import pack_request
 from storage.records import Entry
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mcserver.listener import Listener
-from mcserver.server import Server
+from mcserver.network.listener import Listener
+from mcserver.network.server import Server
 from mcserver.settings import Settings
 from tests.mcserver.commands.wire import Redis, Wire
 from tests.mcserver.parts import free_port

@@ -10,7 +10,7 @@ from mcserver.access.log import GROUPING_MS, LONGEST
 from mcserver.context import Client
 from mcserver.folder import StartupError
 from mcserver.settings import Settings, load_settings, rewrite
-from mcserver.statistics import ServerStatistics
+from mcserver.telemetry.statistics import ServerStatistics
 from tests.mcserver.commands.wire import Wire, Words
 from tests.mcserver.parts import SilentLink, error_text
 

@@ -207,3 +207,30 @@ async def test_lookups_that_do_not_touch(parts, peer, other):
     assert await peer.ask("MC.GET", "m", "a") == b"1"
     assert [answer.hits for answer in parts.cache.exact.touched] == [1]
     assert parts.statistics("m").exact == 5
+
+
+@pytest.mark.parametrize("words", [["WATCH"], ["SUBSCRIBE"], ["PSUBSCRIBE"], ["SSUBSCRIBE"]], ids=" ".join)
+async def test_names_that_are_kept_for_a_client_count(parts, peer, other, words):
+    parts.settings.assign([("maxmemory-clients", "200000")])
+    for number in range(0, 2000, 100):
+        other.send(*words, *map(str, range(number, number + 100)))
+    await until(lambda: len(parts.context.clients) == 1)
+    assert parts.context.statistics.evicted_clients == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "end"), [("WATCH", "UNWATCH"), ("SUBSCRIBE", "UNSUBSCRIBE"), ("PSUBSCRIBE", "RESET"), ("WATCH", "RESET")]
+)
+async def test_and_count_no_more_when_they_are_let_go(parts, peer, words, end):
+    [client] = parts.context.clients.values()
+    await peer.ask("HELLO", "3")
+    peer.send(words, "a", "b", "a")
+    peer.send("ECHO", "done")
+    while await peer.reply() != b"done":
+        pass
+    assert client.kept_bytes > 0
+    peer.send(end)
+    peer.send("ECHO", "done")
+    while await peer.reply() != b"done":
+        pass
+    assert client.kept_bytes == 0

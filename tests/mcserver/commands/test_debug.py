@@ -94,7 +94,7 @@ async def test_sleep_holds_one_connection_and_is_slow(tmp_path):
 
 async def test_nothing_is_sampled_while_the_cron_pauses(parts: Parts, monkeypatch: pytest.MonkeyPatch):
     context, tcp = parts.context, Tcp(parts)
-    monkeypatch.setattr("mcserver.server.CRON_SECONDS", 0)
+    monkeypatch.setattr("mcserver.network.server.CRON_SECONDS", 0)
     await tcp.listen()
     await until(lambda: context.statistics.sampled is not None)
     context.cron_paused = True

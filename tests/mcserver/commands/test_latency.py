@@ -1,4 +1,4 @@
-"""LATENCY: the shape of its replies. What is kept is tested with mcserver.latency."""
+"""LATENCY: the shape of its replies. What is kept is tested with mcserver.telemetry.latency."""
 
 import pytest
 

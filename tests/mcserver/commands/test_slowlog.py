@@ -1,4 +1,4 @@
-"""SLOWLOG: the shape of its replies. What is kept is tested with mcserver.slowlog."""
+"""SLOWLOG: the shape of its replies. What is kept is tested with mcserver.telemetry.slowlog."""
 
 import pytest
 

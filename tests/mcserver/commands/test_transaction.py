@@ -182,7 +182,6 @@ class TestFailedCommit:
         await failing.cache.restore()
         assert await failing.ask("MC.GET", "m", "a") == b"1"
 
-
     async def test_the_next_transaction_does_not_rest_on_it(self, failing):
         failing.store.down_after_commit = True
         error_text(await failing.execute(["MC.SET", "n", "a", "2"], ["MC.SET", "m", "a", "never"]))

@@ -52,7 +52,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda words: " ".join(words))
+@pytest.mark.parametrize("change", CHANGES, ids=" ".join)
 async def test_a_change_by_another(peer: Peer, other: Peer, change: list[str]):
     assert await peer.ask("WATCH", "m") == b"OK"
     assert not isinstance(await other.ask(*change), Exception)

@@ -11,8 +11,8 @@ from mcserver.app import make_cache
 from mcserver.commands import FAMILIES
 from mcserver.context import Client, Context
 from mcserver.settings import Settings
-from mcserver.statistics import ServerStatistics
 from mcserver.table import Table
+from mcserver.telemetry.statistics import ServerStatistics
 from tests.embedding.tiny_model import TinyModel
 from tests.mcserver.parts import SilentLink, answered
 

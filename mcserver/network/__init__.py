@@ -1,0 +1,1 @@
+"""Connections: what the server listens on, and how one client is served."""

@@ -1,0 +1,1 @@
+"""Publish/subscribe, and what is published of changes to models."""
