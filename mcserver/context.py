@@ -151,7 +151,8 @@ class Client:
     @property
     def kept_bytes(self) -> int:
         """Memory that holds what the client asked to be kept for it."""
-        return self.transaction_bytes + self.watched_bytes + self.subscription_bytes
+        tracking_bytes = self.tracking.prefix_bytes if self.tracking else 0
+        return self.transaction_bytes + self.watched_bytes + self.subscription_bytes + tracking_bytes
 
     def queue(self, command: Command, words: list[bytes]) -> None:
         """Keep a command for EXEC. Only after MULTI."""

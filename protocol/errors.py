@@ -147,7 +147,8 @@ def unsupported_protocol() -> CommandError:
 
 def hello_option(option: bytes) -> CommandError:
     """HELLO with an option that does not exist or lacks its value."""
-    return CommandError(f"Syntax error in HELLO option '{_quote(option)}'")
+    quoted = _decode(_quotable(option, len(option)))
+    return CommandError(f"Syntax error in HELLO option '{quoted}'")
 
 
 def wrong_type() -> CommandError:

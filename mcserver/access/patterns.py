@@ -61,7 +61,7 @@ class KeyPatterns:
         """The rules that give these patterns."""
         if self.everything:
             return ["~*"]
-        return [f"{_permission(one)}~{pattern}" for pattern, one in self._patterns.items()]
+        return [_rule(pattern, one) for pattern, one in self._patterns.items()]
 
     def copy(self) -> "KeyPatterns":
         """The same, to be changed apart."""
@@ -117,7 +117,7 @@ class ChannelPatterns:
         return twin
 
 
-def _permission(pattern: KeyPattern) -> str:
-    if pattern.read and pattern.write:
-        return ""
-    return "%R" if pattern.read else "%W"
+def _rule(pattern: str, allowed: KeyPattern) -> str:
+    if allowed.read and allowed.write:
+        return f"~{pattern}" if pattern != "*" else "%RW~*"  # `~*` would be all keys, and could not be followed by another pattern
+    return f"{'%R' if allowed.read else '%W'}~{pattern}"

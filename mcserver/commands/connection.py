@@ -60,7 +60,8 @@ def reset(call: Call) -> object:
     call.context.tracking.disable(client)
     client.protocol = RESP2
     client.name = ""
-    client.replies = Replies.ON
+    if client.replies is not Replies.SKIPPING:  # as Redis: the reply to this very command stays unwanted
+        client.replies = Replies.ON
     client.no_evict = client.no_touch = False
     client.user = call.context.access.default
     client.authenticated = client.user.open

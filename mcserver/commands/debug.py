@@ -137,6 +137,13 @@ def _pause_cron(call: Call) -> object:
     return OK
 
 
+def _resize_replies(call: Call) -> object:
+    """Nothing to switch: a reply takes what it is long, and no buffer is kept for the next one."""
+    if call.words[2].lower() != b"resizing":
+        raise wrong_subcommand_arity("debug", call.words[1])
+    return OK
+
+
 def _rewrite_everything(call: Call) -> object:
     rewrite(call.context.settings, everything=True)
     return OK
@@ -166,6 +173,7 @@ _HELP = {
     "LOG <message>": "Writes a line to the log.",
     "PAUSE-CRON <0|1>": "Stops what the server does every second: rates of INFO, closing of idle connections.",
     "PROTOCOL <type>": f"Answers with a value of this type: {', '.join(_TYPES)}.",
+    "REPLYBUFFER RESIZING <0|1>": "Accepted as by Redis; reply buffers are never resized here.",
     "SET-ACTIVE-EXPIRE <0|1>": "Stops or starts the removal of expired entries in the background.",
     "SLEEP <seconds>": "Answers after this time. Other connections are not held up.",
     "HELP": "Prints this help.",
@@ -180,6 +188,7 @@ _SUBCOMMANDS: dict[bytes, tuple[_Run, int]] = {
     b"log": (_log_text, 3),
     b"pause-cron": (_pause_cron, 3),
     b"protocol": (_protocol, 3),
+    b"replybuffer": (_resize_replies, 4),
     b"set-active-expire": (_set_active_expire, 3),
     b"sleep": (_sleep, 3),
     b"help": (_show_help, 2),

@@ -30,18 +30,18 @@ _log = logging.getLogger("mcserver")
 class Reception:
     """Makes protocols of accepted connections: at once, or after the handshake of TLS.
 
-    `connect` makes the protocol of a connection. most: how many may be in their handshake; the clients that are through are not counted.
+    connect: makes the protocol of a connection. room: for how many clients more; those in their handshake take it up, as in Redis.
     """
 
     connect: Callable[[], asyncio.BaseProtocol]
+    room: Callable[[], int]
 
-    def __init__(self, most: Callable[[], int]) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._arriving: set[asyncio.Task[None]] = set()
 
     def receive(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Let an accepted connection in."""
-        if context is not None and len(self._arriving) >= self._most():
+        if context is not None and len(self._arriving) >= self.room():
             sock.close()
             return
         sock.setblocking(False)

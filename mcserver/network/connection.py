@@ -198,7 +198,8 @@ class Connection(asyncio.Protocol):
         self._parser.limits = limits
 
     def abort(self) -> None:
-        """Close now."""
+        """Close now. Nobody is shown the client any more, though the loop says only in a turn to come that it has gone."""
+        self._context.clients.pop(self.client.id, None)
         self.transport.abort()
 
     def push(self, data: bytes) -> None:

@@ -41,7 +41,7 @@ class Listener:
         self._settings = settings
         self._bound: dict[Endpoint, socket.socket] = {}
         self._acceptors: dict[Endpoint, Acceptor] = {}
-        self._reception = Reception(lambda: settings.maxclients)
+        self._reception = Reception()
         try:
             self._context = make_context(settings) if settings.tls_port else None
             self._bound = _open(endpoints(settings))
@@ -50,9 +50,9 @@ class Listener:
         if not self._bound:
             raise StartupError("there is nothing to listen on: set port or tls-port with an address of this machine in bind, or unixsocket")
 
-    def start(self, connect: Callable[[], asyncio.BaseProtocol]) -> None:
-        """Let clients in, each to a protocol of its own, and follow the settings. Raises StartupError."""
-        self._reception.connect = connect
+    def start(self, connect: Callable[[], asyncio.BaseProtocol], room: Callable[[], int]) -> None:
+        """Let clients in, each to a protocol of its own, and follow the settings. room: for how many more. Raises StartupError."""
+        self._reception.connect, self._reception.room = connect, room
         try:
             self._listen(self._bound)
         except ListenError as error:  # another process was bound to the port too, and was the first to listen

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mcserver.context import Client
 
-__all__ = ["client_type", "describe_client"]
+__all__ = ["CONNECTION_BYTES", "client_type", "describe_client"]
+
+CONNECTION_BYTES = 8 * 1024
+"""Memory of a connection beside its buffers (measured with 10,000 idle ones: 6.3 kB)."""
 
 
 def client_type(client: "Client") -> str:
@@ -44,7 +47,7 @@ def describe_client(client: "Client", now: int, *, request: int = 0) -> str:
         "obl": 0,
         "oll": 0,
         "omem": unread,
-        "tot-mem": received + unread + request,
+        "tot-mem": CONNECTION_BYTES + received + unread + request,
         "events": "rw" if unread else "r",
         "cmd": client.last_command,
         "user": client.user.name,

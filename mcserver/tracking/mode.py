@@ -11,7 +11,7 @@ class Tracking:
 
     redirect: the id of the client that is told in its stead, 0 for none. broken: that client has gone.
     prefixes: with BCAST, of the keys that it is told of. caching: CLIENT CACHING was said for the command to come.
-    keys: those that are remembered for it.
+    keys: those that are remembered for it. prefix_bytes: memory that the prefixes take.
     """
 
     redirect: int = 0
@@ -22,6 +22,7 @@ class Tracking:
     broken: bool = False
     caching: bool = False
     prefixes: set[bytes] = field(default_factory=set)
+    prefix_bytes: int = 0
     keys: set[bytes] = field(default_factory=set)
 
     @property

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from mcserver.cache.changes import FLUSH, Change, Changes
+from mcserver.pubsub.channels import NAME_OVERHEAD
 from mcserver.settings import Settings
 from mcserver.tracking.invalidation import Invalidation
 from mcserver.tracking.mode import Tracking
@@ -51,6 +52,7 @@ class TrackingTable:
             self.disable(client)
             tracking.caching = caching
             self.readers.add(client, tracking, keys)
+        tracking.prefix_bytes = sum(len(prefix) + NAME_OVERHEAD for prefix in tracking.prefixes)
         client.tracking = tracking
         self.prefixes.add(client, tracking)
         if not self._tracking:

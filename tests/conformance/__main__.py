@@ -34,19 +34,19 @@ def main() -> int:
     units = [unit for unit in UNITS if not options.units or unit.name.rpartition("/")[2] in options.units]
     plan = [(unit, mode) for unit in units for mode in unit.modes if mode in options.mode]
     try:
-        if not plan:
-            raise LookupError(f"nothing to run; the units are {' '.join(unit.name.rpartition('/')[2] for unit in UNITS)}")
         with _alone(CACHE):
             source = find_source(options.source)
             skips = {unit.name: read_skips(unit.name) for unit in units}
             outcomes = run_all(plan, {} if options.all else skips, source)
-    except (LookupError, BlockingIOError, SourceError, SkipListError) as error:
+    except (BlockingIOError, SourceError, SkipListError) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
     dead = [] if options.all else _dead(skips, plan, outcomes)
-    _tell(outcomes, dead)
-    if options.all:
-        print(*(line for outcome in outcomes for line in report.needless(outcome, skips[outcome.unit])), sep="\n")
+    for outcome in outcomes:
+        print(end=report.failures(outcome))
+        print(end=report.needless(outcome, skips[outcome.unit]) if options.all else "")
+    for unit, entry in dead:
+        print(f"needless entry in the skip list of {unit}: {entry.pattern}")
     if options.write:
         report.write_page(PAGE, report.figures(outcomes, source.name.rpartition("-")[2]))
     print(report.summary(outcomes))
@@ -86,14 +86,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _tell(outcomes: Iterable[Outcome], dead: Iterable[tuple[str, Skip]]) -> None:
-    for outcome in outcomes:
-        if outcome.failed:
-            print(report.failures(outcome))
-    for unit, entry in dead:
-        print(f"needless entry in the skip list of {unit}: {entry.pattern}")
-
-
 def _dead(skips: Skips, plan: Plan, outcomes: Iterable[Outcome]) -> list[tuple[str, Skip]]:
     """Entries that covered no test, of the units that were run in all their modes."""
     used = {(outcome.unit, entry) for outcome in outcomes for entry in outcome.used}
@@ -103,12 +95,15 @@ def _dead(skips: Skips, plan: Plan, outcomes: Iterable[Outcome]) -> list[tuple[s
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/conformance", description="Run Redis' own tests against the server.")
-    parser.add_argument("units", nargs="*", metavar="unit", help="only these, as in: protocol redis-cli")
+    names = [unit.name.rpartition("/")[2] for unit in UNITS]
+    parser.add_argument("units", nargs="*", metavar="unit", help=f"only these; there are {', '.join(names)}")
     parser.add_argument("--mode", action="append", choices=list(Mode), help="only this mode; may be repeated")
     parser.add_argument("--all", action="store_true", help="run the tests of the skip lists too, and say which of them pass")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/conformance.md")
     parser.add_argument("--source", type=Path, default=CACHE, help="folder with an unpacked source of Redis (default: %(default)s)")
     options = parser.parse_args()
+    if unknown := set(options.units) - set(names):
+        parser.error(f"there is no unit {', '.join(sorted(unknown))}")
     options.mode = [Mode(mode) for mode in options.mode or Mode]
     return options
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.conformance.run import LEFT_BY_HARNESS, Outcome
@@ -10,7 +10,7 @@ from tests.conformance.skips import CLASSES, Skip
 from tests.conformance.units import MODES
 
 REASONS = CLASSES | {LEFT_BY_HARNESS: "left out by the harness itself: the test's tags do not fit the mode, or want several databases"}
-_MARKED = re.compile(r"(?s)(<!-- {name} -->\n).*?(<!-- end -->)".replace("{name}", "figures"))
+_MARKED = re.compile(r"(<!-- figures -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def line(outcome: Outcome) -> str:
@@ -22,27 +22,31 @@ def line(outcome: Outcome) -> str:
 
 
 def failures(outcome: Outcome) -> str:
-    """Each test that failed with what came instead."""
-    return "\n".join(f"--- {outcome.unit} ({outcome.mode}): {event.test or 'outside a test'}\n{event.detail}" for event in outcome.failed)
+    """Each test that failed, with what came instead."""
+    return "".join(f"--- {outcome.unit} ({outcome.mode}): {event.test or 'between tests'}\n{event.detail}\n" for event in outcome.failed)
 
 
-def figures(outcomes: Sequence[Outcome], version: str) -> str:
+def figures(outcomes: Iterable[Outcome], version: str) -> str:
     """The tables of the page."""
-    total = Counter[str]()
-    rows = []
-    for outcome in sorted(outcomes, key=lambda one: (one.unit, one.mode)):
-        skipped = outcome.skipped.total()
-        reasons = ", ".join(f"{why} {count}" for why, count in sorted(outcome.skipped.items()))
-        rows.append(f"| {outcome.unit} | {outcome.mode} | {outcome.passed} | {len(outcome.failed)} | {skipped} | {reasons} |\n")
-        total.update(outcome.skipped)
+    outcomes = sorted(outcomes, key=lambda one: (one.unit, one.mode))
+    skipped = sum((one.skipped for one in outcomes), Counter[str]())
     passed, failed = sum(one.passed for one in outcomes), sum(len(one.failed) for one in outcomes)
-    rows.append(f"| **all** | | **{passed}** | **{failed}** | **{total.total()}** | |\n")
-    modes = "".join(f"| {mode} | {meaning} |\n" for mode, meaning in MODES.items())
-    reasons = "".join(f"| {why} | {total[why]} | {meaning} |\n" for why, meaning in REASONS.items() if total[why])
-    return (
-        f"Tests of Redis {version}.\n\n| Unit | Mode | Passed | Failed | Skipped | Skipped for |\n|---|---|---:|---:|---:|---|\n{''.join(rows)}\n"
-        f"| Mode | What it is |\n|---|---|\n{modes}\n| Skipped for | Tests | What it means |\n|---|---:|---|\n{reasons}"
-    )
+    lines = [
+        f"Tests of Redis {version}.\n",
+        *("| Unit | Mode | Passed | Failed | Skipped | Skipped for |", "|---|---|---:|---:|---:|---|"),
+        *map(_row, outcomes),
+        f"| **all** | | **{passed}** | **{failed}** | **{skipped.total()}** | |\n",
+        *("| Mode | What it is |", "|---|---|"),
+        *(f"| {mode} | {meaning} |" for mode, meaning in MODES.items()),
+        *("", "| Skipped for | Tests | What it means |", "|---|---:|---|"),
+        *(f"| {why} | {skipped[why]} | {meaning} |" for why, meaning in REASONS.items() if skipped[why]),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _row(outcome: Outcome) -> str:
+    reasons = ", ".join(f"{why} {count}" for why, count in sorted(outcome.skipped.items()))
+    return f"| {outcome.unit} | {outcome.mode} | {outcome.passed} | {len(outcome.failed)} | {outcome.skipped.total()} | {reasons} |"
 
 
 def write_page(path: Path, text: str) -> None:
@@ -51,12 +55,11 @@ def write_page(path: Path, text: str) -> None:
     path.write_text(_MARKED.sub(lambda found: f"{found[1]}{text}{found[2]}", page), encoding="utf-8")
 
 
-def needless(outcome: Outcome, entries: Iterable[Skip]) -> list[str]:
-    """The entries that cover tests of this run which all passed."""
+def needless(outcome: Outcome, entries: Iterable[Skip]) -> str:
+    """The entries whose tests were run all the same, and all passed; a line for each."""
     results = {entry: {event.result for event in outcome.events if entry.covers(event.test)} for entry in entries}
-    return [
-        f"{outcome.unit} ({outcome.mode}) passes without the entry: {entry.pattern}" for entry, found in results.items() if found == {"ok"}
-    ]
+    passed = [entry for entry, found in results.items() if found == {"ok"}]
+    return "".join(f"{outcome.unit} ({outcome.mode}) passes without the entry: {entry.pattern}\n" for entry in passed)
 
 
 def summary(outcomes: Iterable[Outcome]) -> str:

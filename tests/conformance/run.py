@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from tests.conformance.skips import Kind, Skip
 from tests.conformance.stage import Stage
 from tests.conformance.units import Mode, Unit
 
+POLL_SECONDS = 0.05
 LEFT_BY_HARNESS = "mode"
 """The class of what the harness leaves out by itself, for a tag of the test."""
 
@@ -84,19 +86,17 @@ def run_unit(unit: Unit, mode: Mode, *, skips: Iterable[Skip], source: Path, mod
 
 @contextmanager
 def _server(stage: Stage) -> Iterator[int]:
-    """A server for the external mode, on a free port."""
+    """A server for the external mode, on a free port; ready, or ended."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    folder = stage.path / "external"
+    folder = stage.path / "tests" / "tmp" / "server.external"
     folder.mkdir()
-    (folder / "redis.conf").write_text(f"bind 127.0.0.1\nport {port}\ndir {folder}\nenable-debug-command yes\n", encoding="utf-8")
-    with subprocess.Popen([stage.server, folder / "redis.conf"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
+    conf, log = stage.path / "external.conf", folder / "stdout"
+    conf.write_text(f"bind 127.0.0.1\nport {port}\ndir {folder}\nenable-debug-command yes\n", encoding="utf-8")
+    with log.open("w") as output, subprocess.Popen([stage.server, conf], stdin=subprocess.DEVNULL, stdout=output) as process:
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("Ready to accept"):
-                    break
+            while process.poll() is None and "Ready to accept" not in log.read_text(encoding="utf-8"):
+                time.sleep(POLL_SECONDS)
             yield port
         finally:
             process.terminate()
-            process.communicate()

@@ -1,7 +1,7 @@
 """The checked-in lists of tests that are left out, and why: one file per unit in `skip`.
 
-A file has sections, `[class]`, and in each one entry per line: the name of a test, or `/` and a regular expression that finds it in the name,
-as the harness itself has it. Before it there may be
+A file has sections, `[class]`, and in each one entry per line: the name of a test, or `/` and a regular expression that is found in the
+name, as the harness itself has it. Before it there may be
 
 - `run:`, for a test that is run for what others need of it, and that fails;
 - `outside:`, with a regular expression for an error of a command between tests, found in its message.

@@ -1,7 +1,7 @@
 """Redis' own source with its Tcl suite: Debian's source package, fetched with apt and unpacked under .cache.
 
-Apt's own folders are used here, so that neither root nor a change of the system's list of sources is needed. The hosts are those of the system's
-list: for each of its entries for binary packages there is one for source packages.
+Apt works with folders of its own here, so that neither root nor a change of the system's list of sources is needed. The hosts are those of
+the system's list: for each of its entries for binary packages there is one for source packages.
 """
 
 import re

@@ -53,13 +53,13 @@ def test_an_entry_of_its_own_kind_counts():
 
 def test_needless():
     done = outcome(Event("ok", "SET"), Event("err", "", "outside a test: no replica"))
-    assert report.needless(done, [SET, OUTSIDE, RUN]) == ["unit/quit (local) passes without the entry: SET"]
+    assert report.needless(done, [SET, OUTSIDE, RUN]) == "unit/quit (local) passes without the entry: SET\n"
 
 
 def test_told():
     done = outcome(Event("ok", "PING"), Event("skip", "SET"), Event("err", "QUIT", "came nothing"))
     assert report.line(done).split() == "unit/quit local 1 passed 1 failed skipped: 1 data".split()
-    assert report.failures(done) == "--- unit/quit (local): QUIT\ncame nothing"
+    assert report.failures(done) == "--- unit/quit (local): QUIT\ncame nothing\n"
     assert report.summary([done, done]) == "2 passed, 2 failed, 2 skipped"
 
 

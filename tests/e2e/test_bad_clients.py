@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.conftest import ROOT, RunningServer
 from tests.e2e.programs import line_with, running
 
-SECONDS = 3.0
+SECONDS = 2.0
 """For which a client is measured."""
 
 IDLE = 10_000

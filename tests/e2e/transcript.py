@@ -10,11 +10,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from tests.e2e.programs import running
+from tests.e2e.programs import run, running
 
-__all__ = ["Program", "programs", "run_page"]
+__all__ = ["Program", "run_page"]
 
 _BLOCK = re.compile(r"^```console( varying)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PROMPT = re.compile(r"127\.0\.0\.1:6380(?:\(TX\))?> (.*)")
@@ -38,8 +39,9 @@ class Program:
         """Whether it goes on until it is ended."""
         return _WATCHES.search(self.command) is not None
 
-    def shown(self, text: str) -> str:
+    def steady(self, output: str) -> str:
         """What of its output must be the same every time."""
+        text = "\n".join(line.rstrip() for line in output.rstrip().split("\n"))
         return _NUMBER.sub("0", text) if self.varying else text
 
 
@@ -70,28 +72,29 @@ def run_page(page: str, folder: Path, places: Mapping[str, str]) -> Iterator[tup
     watching: list[tuple[Program, subprocess.Popen[str], str]] = []
     with ExitStack() as beside:
         for program in programs(page):
-            command = ["sh", "-c", "exec env " * program.watches + _settle(program.command, places)]
+            command = _settle(program.command, places)
             if program.watches:
-                process = beside.enter_context(running(*command, cwd=folder))
+                process = beside.enter_context(running("sh", "-c", f"exec env {command}", cwd=folder))
                 watching.append((program, process, _read_answer(process)))
                 continue
             typed = "".join(f"{_settle(line, places)}\n" for line in program.typed)
-            done = subprocess.run(command, input=typed, stdout=-1, stderr=-2, text=True, timeout=60, check=False, cwd=folder)
+            done = run("sh", "-c", f"{{ {command}; }} 2>&1", input=typed, cwd=folder)
             yield program, done.stdout
             for watcher, process, answer in watching:
-                lines = watcher.printed.count("\n") - answer.count("\n")
-                yield watcher, answer + "".join(process.stdout.readline() for _ in range(lines))
+                left = watcher.printed.count("\n") - answer.count("\n")
+                yield watcher, answer + "".join(islice(process.stdout, left))
             watching.clear()
 
 
 def _settle(line: str, places: Mapping[str, str]) -> str:
     for name, place in places.items():
         line = line.replace(name, place)
+    # What it does by itself where its output is a terminal.
     return re.sub(r"\bredis-cli\b", "redis-cli --no-raw --show-pushes yes", line)
 
 
 def _read_answer(process: subprocess.Popen[str]) -> str:
-    """Until what it watches for is being sent to it."""
+    """Read until what it watches for will be sent to it."""
     answer = ""
     while not answer.rstrip("\n").endswith(_ANSWERED):
         line = process.stdout.readline()

@@ -45,7 +45,7 @@ def test_copies_and_their_words_mean_the_same(given_patterns, key):
     again = KeyPatterns()
     for word in twin.words():
         permission, _, pattern = word.partition("~")
-        again.add(pattern, read="W" not in permission, write="R" not in permission)
+        again.add(pattern, read=permission != "%W", write=permission != "%R")
     for read, write in [(True, True), (True, False), (False, True), (False, False)]:
         assert again.allow(key, read=read, write=write) == twin.allow(key, read=read, write=write)
         expected = any(granted[0] >= read and granted[1] >= write for granted in _merged(given_patterns).values() if _matches(granted, key))

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from tests.mcserver.parts import pack
 
 SECONDS = 20
+SECONDS_FOR_MORE = 3
+"""How long a server is waited for that has said less than the other: only where they differ."""
+
 _AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
 
 Tree = tuple[bytes, "bytes | list[Tree] | None"]
@@ -133,7 +136,7 @@ class Side:
 
     def hear_as_much(self, expected: Sequence[Heard]) -> list[Heard]:
         """The same of a server that may answer later; what comes beyond what is expected is heard, too."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + SECONDS_FOR_MORE
         self._settle()
         while not all(map(_reached, self.peers, expected)) and time.monotonic() < deadline:
             self._settle()

@@ -32,7 +32,7 @@ POOLS: dict[str, list[bytes]] = {
     "parameter": [
         *b"timeout tcp-keepalive slowlog-max-len notify-keyspace-events".split(),
         *b"client-output-buffer-limit proto-max-bulk-len client-query-buffer-limit acllog-max-len requirepass acl-pubsub-default".split(),
-        *b"maxmemory-clients latency-tracking nosuch".split(),
+        *b"latency-tracking nosuch".split(),
     ],
     "value": [
         *b"0 1 100 -1 x yes no 1mb 1gb 64 KEA Kx A secret pw allchannels resetchannels 9223372036854775807 128".split(),
@@ -70,7 +70,7 @@ SCAN number|SCAN 0 MATCH pattern|SCAN 0 COUNT number|SCAN 0 TYPE word|SCAN 0 wor
 EXISTS key|EXISTS key key|TYPE key|DEL key|DEL key key|UNLINK key|TTL key|PTTL key|EXPIRETIME key|PEXPIRETIME key|PERSIST key
 TOUCH key key
 OBJECT ENCODING key|OBJECT FREQ key|OBJECT IDLETIME key|OBJECT REFCOUNT key|OBJECT word key|FLUSHALL|FLUSHDB ASYNC|FLUSHALL word
-COMMAND GETKEYS any key key|COMMAND GETKEYS PING|COMMAND GETKEYS DEL key key|COMMAND GETKEYSANDFLAGS DEL key|COMMAND INFO nosuch
+COMMAND GETKEYS any key key|COMMAND GETKEYS PING word|COMMAND GETKEYS DEL key key|COMMAND GETKEYSANDFLAGS DEL key|COMMAND INFO nosuch
 COMMAND word
 COMMAND LIST FILTERBY PATTERN pin*|COMMAND LIST FILTERBY word word
 ACL SETUSER user|ACL SETUSER user rule|ACL SETUSER user rule rule rule|ACL SETUSER alice on >pw +@all ~* &*
@@ -78,10 +78,10 @@ ACL SETUSER bob on nopass rule rule
 ACL GETUSER user|ACL DELUSER alice|ACL DELUSER user user|ACL WHOAMI|ACL USERS|ACL DRYRUN user any word|ACL DRYRUN user any
 ACL CAT category
 ACL DRYRUN user PUBLISH channel message|ACL DRYRUN user DEL key key|ACL word
-SLOWLOG LEN|SLOWLOG RESET|SLOWLOG GET 0|SLOWLOG GET word word|SLOWLOG word|LATENCY RESET|LATENCY RESET word
+SLOWLOG LEN|SLOWLOG RESET|SLOWLOG GET 0|SLOWLOG word|LATENCY RESET|LATENCY RESET word
 MEMORY USAGE key|MEMORY USAGE key SAMPLES number|MEMORY word|WAIT 0 short|ROLE|READONLY
-LASTSAVE word|SWAPDB 0 number|MODULE LIST|SCRIPT EXISTS word|FUNCTION FLUSH
-any|any word|any word word|any word word word|NOSUCH word|word word|GET|SET key
+LASTSAVE word|SWAPDB 0 number|SCRIPT EXISTS word|FUNCTION FLUSH
+any|any word|any word word|any word word word|NOSUCH word|word word
 """
 """A word in upper case stands for itself, one that names a pool for a word of that pool."""
 

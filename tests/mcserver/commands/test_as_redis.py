@@ -300,6 +300,8 @@ SEQUENCES: dict[str, list[Words]] = {
         "DEBUG SLEEP",
         "DEBUG SLEEP 0",
         "debug sleep 0.001",
+        "debug replybuffer resizing 0",
+        "debug replybuffer resizing",
         "DEBUG SLEEP 0 0",
         "DEBUG LOG hello",
         "DEBUG ERROR whatever",

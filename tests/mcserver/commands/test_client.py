@@ -22,7 +22,7 @@ async def test_a_line_tells_what_the_client_is(wire: Wire):
     client.last_active = wire.now - 4
     assert (await wire.ask("CLIENT INFO", client)) == (
         "id=2 addr=127.0.0.1:5002 laddr=127.0.0.1:6380 fd=12 name=me age=90 idle=4 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 "
-        "qbuf=33 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=30 tot-mem=63 events=rw cmd=client|info user=default "
+        "qbuf=33 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=30 tot-mem=8255 events=rw cmd=client|info user=default "
         "redir=-1 resp=3 lib-name=redis-py lib-ver=8.1.0\n"
     )
 

@@ -218,6 +218,22 @@ async def test_names_that_are_kept_for_a_client_count(parts, peer, other, words)
     assert parts.context.statistics.evicted_clients == 1
 
 
+async def test_prefixes_of_tracking_count(parts, peer, other):
+    parts.settings.assign([("maxmemory-clients", "200000")])
+    for number in range(2000):
+        other.send("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", f"{number:012}")
+    await until(lambda: len(parts.context.clients) == 1)
+    assert parts.context.statistics.evicted_clients == 1
+
+
+async def test_a_client_that_is_cut_off_is_shown_no_more(parts, peer, other):
+    """The loop says only later that the connection is lost."""
+    number = await other.ask("CLIENT", "ID")
+    parts.context.clients[number].link.abort()
+    assert number not in parts.context.clients
+    assert await other.ended()
+
+
 @pytest.mark.parametrize(
     ("words", "end"), [("WATCH", "UNWATCH"), ("SUBSCRIBE", "UNSUBSCRIBE"), ("PSUBSCRIBE", "RESET"), ("WATCH", "RESET")]
 )

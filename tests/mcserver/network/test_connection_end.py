@@ -287,7 +287,7 @@ class TestEndOfTheLoop:
             await task
 
 
-class TestGone:
+class TestFreed:
     async def test_a_connection_is_freed_at_once(self, parts, tcp):
         """Not by the garbage collector: clients that come and go would have it stop everybody again and again."""
         gc.collect()

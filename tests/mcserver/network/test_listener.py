@@ -40,10 +40,10 @@ async def listen():
     """Make a listener with these settings that lets clients in; both, to look at and to change."""
     made = []
 
-    def begin(**options):
+    def begin(clients=0, **options):
         settings = Settings(**({"bind": ("127.0.0.1",), "port": free_port()} | options))
         made.append(Listener(settings))
-        made[-1].start(Greeter)
+        made[-1].start(Greeter, lambda: settings.maxclients - clients)
         return made[-1], settings
 
     yield begin
@@ -138,9 +138,9 @@ class TestStart:
         port = free_port()
         first = Listener(Settings(bind=("127.0.0.1",), port=port))
         second = Listener(Settings(bind=("127.0.0.2", "127.0.0.1"), port=port, unixsocket=str(tmp_path / "s")))
-        first.start(Greeter)
+        first.start(Greeter, lambda: 1)
         with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1 port {port}: address already in use"):
-            second.start(Greeter)
+            second.start(Greeter, lambda: 1)
         assert await open_at(port, host="127.0.0.2") == [False]
         first.close()
         second.close()
@@ -344,7 +344,8 @@ class TestHandshake:
         writer.transport.abort()
 
     async def test_not_too_many_at_a_time(self, listen, encryption):
-        _, settings = listen(tls_port=free_port(), maxclients=2, **encryption)
+        """Together with the clients that are through there are three. One without a handshake is asked about when it is a client."""
+        _, settings = listen(clients=1, tls_port=free_port(), maxclients=3, **encryption)
         slow = [await asyncio.open_connection("127.0.0.1", settings.tls_port) for _ in range(3)]
         assert await asyncio.wait_for(slow[2][0].read(), 30) == b""
         assert await open_at(settings.port) == [True]
