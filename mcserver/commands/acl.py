@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mcserver.access import AclFileError, Entry, User, describe_commands
 from mcserver.context import Call, Client
 from mcserver.table import CATEGORIES, Family
-from protocol.errors import NOT_AN_INTEGER, CommandError, wrong_arity
+from protocol.errors import NOT_AN_INTEGER, CommandError, wrong_arity, wrong_subcommand_arity
 from protocol.number import parse_integer
 from protocol.reply import OK, Members
 
@@ -99,7 +99,7 @@ def delete_users(call: Call) -> object:
 @family.command("ACL|CAT", "[category]", summary="Lists the categories, or the commands of one.", flags=_ANYONE)
 def list_category(call: Call) -> object:
     """Reply: an array of names; without an argument the categories that have commands."""
-    _refuse_more(call, "CAT")
+    _refuse_more(call)
     commands = list(call.context.commands.everything())
     if len(call.words) == 2:  # noqa: PLR2004 - nothing but the name
         return [category for category in CATEGORIES if any(category in command.categories for command in commands)]
@@ -112,7 +112,7 @@ def list_category(call: Call) -> object:
 @family.command("ACL|GENPASS", "[bits]", summary="Makes a password that cannot be guessed.", flags=_ANYONE)
 def generate_password(call: Call) -> object:
     """Reply: hexadecimal digits, of 256 bits where it is not said how many."""
-    _refuse_more(call, "GENPASS")
+    _refuse_more(call)
     bits = _read_integer(call.words[2]) if len(call.words) > 2 else _DEFAULT_BITS  # noqa: PLR2004 - an argument
     if not 0 < bits <= _MAX_BITS:
         raise CommandError(f"ACL GENPASS argument must be the number of bits for the output password, a positive number up to {_MAX_BITS}")
@@ -125,7 +125,7 @@ def generate_password(call: Call) -> object:
 )
 def show_log(call: Call) -> object:
     """Reply: an array of maps, the latest first; OK for RESET."""
-    _refuse_more(call, "LOG")
+    _refuse_more(call)
     log = call.context.access.log
     count = _DEFAULT_COUNT
     if len(call.words) > 2:  # noqa: PLR2004 - an argument
@@ -181,10 +181,10 @@ def save(call: Call) -> object:
     return OK
 
 
-def _refuse_more(call: Call, name: str) -> None:
+def _refuse_more(call: Call) -> None:
     """More than one argument, in the words Redis has for it here."""
     if len(call.words) > 3:  # noqa: PLR2004 - the name and one argument
-        raise CommandError(f"unknown subcommand or wrong number of arguments for '{name}'. Try ACL HELP.")
+        raise wrong_subcommand_arity("acl", call.words[1])
 
 
 def _describe_entry(entry: Entry, now: int) -> dict[str, object]:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conformance import report
-from tests.conformance.run import Outcome, run_unit
+from tests.conformance.run import PORTS, Outcome, run_unit
 from tests.conformance.skips import Skip, SkipListError, read_skips
-from tests.conformance.source import SourceError, find_source
+from tests.conformance.source import Source, SourceError, fetch_source, open_source
 from tests.conformance.stage import ROOT
 from tests.conformance.units import UNITS, Mode, Unit
 from tests.embedding.tiny_model import TinyModel
@@ -21,8 +21,6 @@ CACHE = ROOT / ".cache" / "conformance"
 PAGE = ROOT / "docs" / "conformance.md"
 AT_ONCE = 2
 FIRST_PORT = 21111
-PORTS = 300
-"""For each run; the harness looks for free ones from the first on."""
 
 Plan = Sequence[tuple[Unit, Mode]]
 Skips = dict[str, list[Skip]]
@@ -35,7 +33,7 @@ def main() -> int:
     plan = [(unit, mode) for unit in units for mode in unit.modes if mode in options.mode]
     try:
         with _alone(CACHE):
-            source = find_source(options.source)
+            source = open_source(options.source) if options.source else fetch_source(CACHE)
             skips = {unit.name: read_skips(unit.name) for unit in units}
             outcomes = run_all(plan, {} if options.all else skips, source)
     except (BlockingIOError, SourceError, SkipListError) as error:
@@ -48,12 +46,12 @@ def main() -> int:
     for unit, entry in dead:
         print(f"needless entry in the skip list of {unit}: {entry.pattern}")
     if options.write:
-        report.write_page(PAGE, report.figures(outcomes, source.name.rpartition("-")[2]))
+        report.write_page(PAGE, report.figures(outcomes, source.version))
     print(report.summary(outcomes))
     return 1 if dead or any(outcome.failed for outcome in outcomes) else 0
 
 
-def run_all(plan: Plan, skips: Skips, source: Path) -> list[Outcome]:
+def run_all(plan: Plan, skips: Skips, source: Source) -> list[Outcome]:
     """Run the plan, AT_ONCE at a time, and print a line for each run as it ends."""
     folder = CACHE / "run"
     shutil.rmtree(folder, ignore_errors=True)
@@ -62,7 +60,7 @@ def run_all(plan: Plan, skips: Skips, source: Path) -> list[Outcome]:
 
     def run(number: int, unit: Unit, mode: Mode) -> Outcome:
         place, ports = folder / str(number), FIRST_PORT + number * PORTS
-        outcome = run_unit(unit, mode, skips=skips.get(unit.name, []), source=source, model=model, folder=place, ports=ports)
+        outcome = run_unit(unit, mode, skips=skips.get(unit.name, []), source=source.path, model=model, folder=place, ports=ports)
         print(report.line(outcome), flush=True)
         return outcome
 
@@ -100,10 +98,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mode", action="append", choices=list(Mode), help="only this mode; may be repeated")
     parser.add_argument("--all", action="store_true", help="run the tests of the skip lists too, and say which of them pass")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/conformance.md")
-    parser.add_argument("--source", type=Path, default=CACHE, help="folder with an unpacked source of Redis (default: %(default)s)")
+    parser.add_argument("--source", type=Path, help="an unpacked source of Redis, in place of fetching one")
     options = parser.parse_args()
     if unknown := set(options.units) - set(names):
         parser.error(f"there is no unit {', '.join(sorted(unknown))}")
+    if options.write and (options.units or options.mode or options.all):
+        parser.error("the figures to write are those of a whole run")
     options.mode = [Mode(mode) for mode in options.mode or Mode]
     return options
 

@@ -25,7 +25,7 @@ CLASSES = {
     "persistence": "is about RDB or AOF files, or the processes that write them: here every write is kept as it is made",
     "settings": "sets an option that does not exist here, or that has one value only",
     "selectors": "uses selectors of ACL users",
-    "version": "expects a text that later versions of Redis have changed; the server has the one of 7.4",
+    "version": "expects what later versions of Redis have changed; the server does as 7.4",
     "internals": "is about the inside of the redis-server process: command line, memory allocator, log lines, crash reports",
     "sequel": "goes on from a test that is left out",
 }

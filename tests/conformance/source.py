@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "redis"
@@ -21,32 +22,55 @@ class SourceError(Exception):
     """Why there is no source, and what to do, in one line."""
 
 
-def find_source(cache: Path) -> Path:
-    """The folder of the unpacked source, fetched first where it is not there yet. Raises SourceError."""
-    found = sorted(path for path in cache.glob(f"{PACKAGE}-*") if (path / "tests" / "test_helper.tcl").is_file())
-    if not found:
-        _fetch(cache)
-        found = sorted(cache.glob(f"{PACKAGE}-*/"))
-    version = found[-1].name.removeprefix(f"{PACKAGE}-") if found else "none"
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An unpacked source. `version` as in 7.0.15."""
+
+    path: Path
+    version: str
+
+
+def open_source(path: Path) -> Source:
+    """The source unpacked in this folder. Raises SourceError."""
+    try:
+        found = re.search(r'REDIS_VERSION "(.*)"', (path / "src" / "version.h").read_text(encoding="utf-8"))
+    except OSError:
+        found = None
+    version = found[1] if found else "none"
     if not version.startswith(f"{VERSION}."):
-        raise SourceError(f"the skip lists are for Redis {VERSION}, the system's package sources have {version}: run on Debian 12")
-    return found[-1]
+        raise SourceError(f"the skip lists are for Redis {VERSION}, and in {path} is {version}: name one with --source, or use Debian 12")
+    return Source(path.resolve(), version)
 
 
-def _fetch(cache: Path) -> None:
+def fetch_source(cache: Path) -> Source:
+    """The source unpacked in this folder, fetched first where it is not there yet. Raises SourceError."""
+    if not (found := _unpacked(cache)):
+        fetching = cache / "fetching"
+        shutil.rmtree(fetching, ignore_errors=True)  # what an earlier try has left
+        _fetch(fetching)
+        found = [path.rename(cache / path.name) for path in _unpacked(fetching)]
+        shutil.rmtree(fetching)
+    return open_source(found[-1] if found else cache)
+
+
+def _unpacked(folder: Path) -> list[Path]:
+    return sorted(path.parents[1] for path in folder.glob(f"{PACKAGE}-*/src/version.h"))
+
+
+def _fetch(folder: Path) -> None:
     for program, package in (("apt-get", "apt"), ("dpkg-source", "dpkg-dev")):
         if shutil.which(program) is None:
             raise SourceError(f"{program} is needed to fetch Redis' source: install {package}, on Debian or Ubuntu")
-    apt = cache / "apt"
-    for folder in ("lists/partial", "archives/partial", "sourceparts"):
-        (apt / folder).mkdir(parents=True, exist_ok=True)
+    apt = folder / "apt"
+    for part in ("lists/partial", "archives/partial", "sourceparts"):
+        (apt / part).mkdir(parents=True)
     write_sources(SYSTEM_SOURCES, apt / "sourceparts")
     options = [
         *("-o", f"Dir::Etc::sourcelist={apt}/none", "-o", f"Dir::Etc::sourceparts={apt}/sourceparts"),
         *("-o", f"Dir::State::lists={apt}/lists", "-o", f"Dir::Cache={apt}", "-o", "APT::Sandbox::User=", "-o", "Acquire::Languages=none"),
     ]
     _run(["apt-get", "-q", *options, "update"], apt)
-    _run(["apt-get", "-q", *options, "source", PACKAGE], cache)
+    _run(["apt-get", "-q", *options, "source", PACKAGE], folder)
 
 
 def write_sources(system: Path, target: Path) -> None:

@@ -2,11 +2,12 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.conformance import source
-from tests.conformance.source import SourceError, find_source, write_sources
+from tests.conformance.source import Source, SourceError, fetch_source, open_source, write_sources
 
 
 @pytest.fixture
@@ -42,40 +43,73 @@ class TestSources:
             write_sources(system, target)
 
 
-def unpack(cache, version):
-    folder = cache / f"redis-{version}" / "tests"
-    folder.mkdir(parents=True)
-    (folder / "test_helper.tcl").touch()
-    return folder.parent
+def unpack(folder, version):
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "version.h").write_text(f'#define REDIS_VERSION "{version}"\n')
+    return folder
 
 
-class TestFinding:
-    def test_unpacked_before(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("PATH", "")
-        folder = unpack(tmp_path, "7.0.15")
-        assert find_source(tmp_path) == folder
+class TestOpening:
+    def test_one(self, tmp_path, monkeypatch):
+        folder = unpack(tmp_path / "mine", "7.0.15")
+        monkeypatch.chdir(tmp_path)
+        assert open_source(Path("mine")) == Source(folder, "7.0.15")
 
     def test_another_version(self, tmp_path):
-        unpack(tmp_path, "8.0.2")
-        with pytest.raises(SourceError, match=re.escape("the skip lists are for Redis 7.0, the system's package sources have 8.0.2")):
-            find_source(tmp_path)
+        unpack(tmp_path, "7.2.0")
+        with pytest.raises(SourceError, match=re.escape(f"the skip lists are for Redis 7.0, and in {tmp_path} is 7.2.0")):
+            open_source(tmp_path)
+
+    def test_none(self, tmp_path):
+        with pytest.raises(SourceError, match=re.escape(f"in {tmp_path} is none")):
+            open_source(tmp_path)
+
+
+class TestFetching:
+    def test_fetched_before(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", "")
+        folder = unpack(tmp_path / "redis-7.0.15", "7.0.15")
+        assert fetch_source(tmp_path) == Source(folder, "7.0.15")
 
     @pytest.mark.parametrize(("there", "missing"), [((), "apt-get"), (("apt-get",), "dpkg-source")])
     def test_a_program_is_missing(self, tmp_path, monkeypatch, there, missing):
         monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
         with pytest.raises(SourceError, match=f"^{missing} is needed"):
-            find_source(tmp_path)
+            fetch_source(tmp_path)
 
-    def test_apt_does_not_succeed(self, tmp_path, monkeypatch):
+    @pytest.fixture
+    def apt(self, tmp_path, monkeypatch):
+        """A program in the place of apt-get, on a system with one source of packages."""
         programs = tmp_path / "programs"
         programs.mkdir()
-        for name in ("apt-get", "dpkg-source"):
-            (programs / name).write_text("#!/bin/sh\necho no network >&2\nexit 100\n")
-            (programs / name).chmod(0o755)
         monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
         system = tmp_path / "system"
         system.mkdir()
         (system / "sources.list").write_text("deb http://a stable main\n")
         monkeypatch.setattr(source, "SYSTEM_SOURCES", system)
+
+        def write(text):
+            for name in ("apt-get", "dpkg-source"):
+                (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+                (programs / name).chmod(0o755)
+            return tmp_path / "cache"
+
+        return write
+
+    def test_unpacked_as_a_whole(self, apt):
+        unpacking = "mkdir -p redis-7.0.9/src; echo '#define REDIS_VERSION \"7.0.9\"' >redis-7.0.9/src/version.h"
+        cache = apt(f'case "$*" in *source*) {unpacking}; esac')
+        (cache / "fetching" / "redis-7.0.8" / "src").mkdir(parents=True)
+        (cache / "fetching" / "redis-7.0.8" / "src" / "version.h").touch()
+        assert fetch_source(cache) == Source(cache / "redis-7.0.9", "7.0.9")
+        assert [path.name for path in cache.iterdir()] == ["redis-7.0.9"]
+
+    def test_apt_does_not_succeed(self, apt):
+        cache = apt("echo no network >&2; exit 100")
         with pytest.raises(SourceError, match=r"^apt-get -q … update did not succeed: no network$"):
-            find_source(tmp_path / "cache")
+            fetch_source(cache)
+
+    def test_apt_brings_nothing(self, apt):
+        cache = apt("exit 0")
+        with pytest.raises(SourceError, match="is none"):
+            fetch_source(cache)

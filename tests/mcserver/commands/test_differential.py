@@ -75,6 +75,10 @@ class Duel:
         expected = self.theirs.hear()
         self.ours.send(number, words)
         found = self.ours.hear_as_much(expected)
+        if words[0].lower() == b"quit" and not expected[number].replies:
+            # After CLIENT REPLY OFF: Redis closes when the reply is sent, and so never.
+            for side, heard in ((self.theirs, expected), (self.ours, found)):
+                heard[number].closed = side.peers[number].heard.closed = True
         return _comparable(self.theirs, expected), _comparable(self.ours, found)
 
     def reopen(self) -> None:
