@@ -23,6 +23,8 @@ __all__ = ["Limits", "RequestParser", "pack_request"]
 
 # As much as asyncio reads at once. Larger chunks hold large arguments, which the scanner copies as fast as hiredis does.
 _MAX_FAST = 256 * 1024
+# Bytes that are likely to hold many requests.
+_MANY = 4 * 1024
 # The reader keeps its buffer, which an idle client need not have; as hiredis' own REDIS_READER_MAX_BUF.
 _MAX_KEPT = 16 * 1024
 # hiredis allocates the slots of an array before its elements have come, and nests up to 1024 deep: at most 999 slots keep that under 8 MB.
@@ -150,7 +152,18 @@ class RequestParser:
                 self._ready.append(request)
 
     def _read_ahead(self, data: bytes) -> int:
-        """Read the requests that `data`, which begins one, holds; how many bytes of it they are. 0 says nothing about the rest."""
+        """Read the requests that `data`, which begins one, holds; how many bytes of it they are. 0 says nothing about the rest.
+
+        Of many, the last is most often cut. It is tried apart from those before it, which would have to be written again to be proven.
+        """
+        edge = data.rfind(b"\r\n*") + 2 if _MANY < len(data) <= self._max_fast else 0
+        if edge <= 2:
+            return self._read_requests(data)
+        taken = self._read_requests(data[:edge])
+        return taken + self._read_requests(data[edge:]) if taken == edge else taken
+
+    def _read_requests(self, data: bytes) -> int:
+        """As `_read_ahead`, in one go."""
         if len(data) > self._max_fast or not data.startswith(b"*") or _LARGE_ARRAY.search(data):
             return 0
         plain = len(data.translate(None, _LOOKALIKES)) == len(data) or not (b"+" in data or _LOOKALIKE.search(data))

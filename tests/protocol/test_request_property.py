@@ -4,9 +4,11 @@ import itertools
 import tracemalloc
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from protocol import request
 from protocol.errors import ProtocolError
 from protocol.request import Limits, RequestParser, pack_request
 from protocol.scanner import Scanner
@@ -23,6 +25,17 @@ def test_any_chunking_of_any_stream_gives_the_same(data: bytes, places: list[int
     assert outcome([data], limits, authenticated=authenticated) == expected
     assert outcome(cut(data, places), limits, authenticated=authenticated) == expected
     assert outcome(single_bytes(data), limits, authenticated=authenticated) == expected
+
+
+@settings(max_examples=400)
+@given(STREAMS | HOSTILE_STREAMS, PLACES, LIMITS, st.booleans())
+@example(b"*2\r\n$4\r\nECHO\r\n$9\r\nab\r\n*1\r\nc\r\n*1\r\n$4\r\nPI", [], Limits(), True)
+def test_large_chunks_give_the_same(data: bytes, places: list[int], limits: Limits, authenticated: bool):
+    """Their last request is tried apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request, "_MANY", 0)
+        found = outcome(cut(data, places), limits, authenticated=authenticated)
+    assert found == reference(data, limits, authenticated=authenticated)
 
 
 @given(STREAMS | HOSTILE_STREAMS, PLACES, LIMITS, st.booleans())
