@@ -156,9 +156,10 @@ class RequestParser:
 
         Of many, the last is most often cut. It is tried apart from those before it, which would have to be written again to be proven.
         """
-        edge = data.rfind(b"\r\n*") + 2 if _MANY < len(data) <= self._max_fast else 0
-        if edge <= 2:
+        last = data.rfind(b"\r\n*") if _MANY < len(data) <= self._max_fast else -1
+        if last < 0:
             return self._read_requests(data)
+        edge = last + len(b"\r\n")
         taken = self._read_requests(data[:edge])
         return taken + self._read_requests(data[edge:]) if taken == edge else taken
 
