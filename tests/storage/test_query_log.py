@@ -176,7 +176,7 @@ class TestTop:
             assert [entry.hits for entry in await transaction.top(model.id, count=2, by=Ranking.HITS)] == [102, 9]
 
     async def test_numbers_too_long_for_the_store(self, store: EntryStore, model: Model) -> None:
-        [stored] = await store.apply([put(model, 1, meta='{"tokens":%d,"cost":1e300}' % 10**30)], 1)
+        [stored] = await store.apply([put(model, 1, meta=f'{{"tokens":{10**30},"cost":1e300}}')], 1)
         assert stored.id is not None
         await store.apply([Touch(((stored.id, 2, 1),))], 1)
         [entry] = await store.top(model.id, count=1, by=Ranking.SAVED)
