@@ -76,7 +76,7 @@ class LookupLog:
     def _sampled(self, lookups: int) -> int:
         """How many of so many lookups are in the sample: on average the share that log-sample says."""
         settings = self._settings
-        if not (lookups and settings.log_retention and settings.log_max_len):
+        if not (lookups and settings.log_retention and settings.log_max_rows):
             return 0
         if settings.log_sample == 1:
             return lookups

@@ -72,7 +72,7 @@ class Upkeep:
             await self._store(exact.take_touched(FLUSH_ROWS), log.take(FLUSH_ROWS))
 
     async def _store(self, touched: Sequence[Answer], noted: Sequence[LoggedLookup]) -> None:
-        """Counters and rows as one unit: whenever the process ends, the log tells of what the counters count."""
+        """Counters and rows as one unit: where the process ends in between, both are of the same time."""
         hits = tuple((answer.entry.id, answer.hits, answer.last_hit) for answer in touched)
         lookups = tuple(sorted([*noted, *self._cache.log.tally(touched)], key=lambda lookup: lookup.time))
         for answer in touched:
@@ -111,7 +111,7 @@ class Upkeep:
         removed = PRUNE_ROWS
         while removed == PRUNE_ROWS:
             now = self._cache.now()
-            write = PruneLog(now - self._settings.log_retention * 1000, self._settings.log_max_len, PRUNE_ROWS)
+            write = PruneLog(now - self._settings.log_retention * 1000, self._settings.log_max_rows, PRUNE_ROWS)
             [outcome] = await self._cache.store.apply([write], now)
             removed = outcome.count
 

@@ -232,7 +232,7 @@ class Observation:
         7 * 24 * 3600,
         help="How long the query log (MC.LOG) keeps a lookup. 0: lookups are not logged, and what was logged is removed.",
     )
-    log_max_len: int = option(
+    log_max_rows: int = option(
         Integer(0, LLONG_MAX), 1_000_000, help="Rows that the query log keeps at most, all models together, the latest ones. 0 keeps none."
     )
     log_sample: float = option(

@@ -49,8 +49,8 @@ class _Parts:
     writer: Writer
     keeper: Keeper
     point_reader: sqlite3.Connection
-    bulk: "_Reader"
-    analysis: "_Reader"
+    bulk: _Reader
+    analysis: _Reader
     resources: ExitStack
 
 

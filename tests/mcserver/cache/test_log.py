@@ -147,7 +147,7 @@ class TestSample:
             await peer.ask("MC.GET", "m", "a")
         assert [row["count"] for row in await logged(stored, upkeep)] == counts
 
-    @pytest.mark.parametrize("pair", [("log-sample", "0"), ("log-retention", "0"), ("log-max-len", "0")])
+    @pytest.mark.parametrize("pair", [("log-sample", "0"), ("log-retention", "0"), ("log-max-rows", "0")])
     async def test_switched_off(self, stored, upkeep, tcp, pair):
         stored.settings.assign([pair])
         peer = await tcp.connect()
@@ -218,7 +218,7 @@ class TestPruning:
         for number in range(7):
             await stored.ask("MC.GET", "m", f"q{number}")
         await upkeep.flush()
-        stored.settings.assign([("log-max-len", "2")])
+        stored.settings.assign([("log-max-rows", "2")])
         await upkeep.prune()
         assert [row["query"] for row in await logged(stored, upkeep)] == [b"q5", b"q6"]
 
