@@ -70,6 +70,8 @@ class Upkeep:
         exact, log = self._cache.exact, self._cache.log
         for _ in range(0, max(len(exact.touched), len(log)), FLUSH_ROWS):
             await self._store(exact.take_touched(FLUSH_ROWS), log.take(FLUSH_ROWS))
+        while len(log) >= FLUSH_ROWS:  # so many came in the meantime that they would not have room until the next time
+            await self._store((), log.take(FLUSH_ROWS))
 
     async def _store(self, touched: Sequence[Answer], noted: Sequence[LoggedLookup]) -> None:
         """Counters and rows as one unit: where the process ends in between, both are of the same time."""

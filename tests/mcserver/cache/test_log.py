@@ -1,11 +1,14 @@
 """The query log between a lookup and the store: what is noted, counted, left out and dropped."""
 
+from itertools import islice
+
 import pytest
 
 from mcserver.cache import log as module
 from mcserver.cache import upkeep as upkeep_module
 from mcserver.cache.log import LookupLog
 from mcserver.cache.upkeep import Upkeep
+from mcserver.cache.verdict import Verdict
 from mcserver.settings import Settings
 from storage.errors import StoreUnavailable
 from tests.mcserver.parts import Parts
@@ -180,6 +183,22 @@ class TestDropped:
         assert await dropped(stored) == 4
         stored.store.down = False
         assert await logged(stored, upkeep) == []
+
+    async def test_not_those_that_come_while_others_are_stored(self, stored, upkeep, monkeypatch):
+        monkeypatch.setattr(upkeep_module, "FLUSH_ROWS", 2)
+        apply, queries = stored.store.apply, iter("cdefg")
+        state, verdict = stored.cache.models.find("m"), Verdict("miss", "empty")
+
+        def ask_meanwhile(writes, now):
+            for query in islice(queries, 3):
+                stored.cache.log.note(state, query, verdict, now=now, microseconds=1)
+            return apply(writes, now)
+
+        monkeypatch.setattr(stored.store, "apply", ask_meanwhile)
+        await stored.ask("MC.GET", "m", "b")
+        await upkeep.flush()
+        assert len(stored.cache.log) == 1  # less than a step: that has time
+        assert [row["query"] for row in await logged(stored, upkeep)] == [b"b", b"c", b"d", b"e", b"f", b"g"]
 
     async def test_not_counted_for_a_model_that_is_gone(self, stored, upkeep):
         await stored.ask("MC.GET", "m", "x")
