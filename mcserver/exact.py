@@ -39,10 +39,10 @@ MAX_REQUESTS = 4
 class Answer:
     """One entry's answer, encoded. `alive` is true while the tier keeps it: until it is replaced, removed or pushed out.
 
-    `hits` counts since the last flush, `stored_hits` what the store has.
+    `hits` counts since the last flush, `noted` those of them that the query log need not be told of, `stored_hits` what the store has.
     """
 
-    __slots__ = ("alive", "entry", "expires", "hits", "key", "last_hit", "reply", "requests", "size", "statistics", "stored_hits")
+    __slots__ = ("alive", "entry", "expires", "hits", "key", "last_hit", "noted", "reply", "requests", "size", "statistics", "stored_hits")
 
     def __init__(self, entry: Entry, statistics: ModelStatistics) -> None:
         self.entry = replace(entry, answer=b"", context_vector=None)
@@ -52,6 +52,7 @@ class Answer:
         self.alive = False
         self.stored_hits = entry.hits
         self.hits = 0
+        self.noted = 0
         self.last_hit = 0
         self.requests: list[tuple[bytes, ...]] = []
         self.statistics = statistics
@@ -128,16 +129,19 @@ class ExactTier:
         self._shrink()
 
     def hit(self, answer: Answer, now: int) -> None:
-        """Count a hit; the counters are stored later, in batches."""
+        """Count a hit that the query log knows of; the counters are stored later, in batches."""
         answer.hits += 1
+        answer.noted += 1
         answer.last_hit = now
         self.touched.add(answer)
 
-    def take_touched(self) -> list[Answer]:
-        """The answers hit since the last call. They are also moved to the end of the queue of those to push out: done here, once per
-        flush, and not with every hit."""
-        touched = list(self.touched)
-        self.touched.clear()
+    def take_touched(self, count: int | None = None) -> list[Answer]:
+        """At most so many (None: all) of the answers hit since they were taken last.
+
+        They are also moved to the end of the queue of those to push out: done here, once per flush, and not with every hit.
+        """
+        number = len(self.touched) if count is None else min(count, len(self.touched))
+        touched = [self.touched.pop() for _ in range(number)]
         for answer in touched:
             if answer.alive:
                 self._answers.move_to_end(answer.key)

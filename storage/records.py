@@ -148,7 +148,65 @@ class Touch:
     hits: tuple[tuple[int, int, int], ...]
 
 
-Write = Put | Delete | DeleteExact | Truncate | Expire | CreateModel | DropModel | Configure | Touch
+@dataclass(frozen=True, slots=True)
+class LoggedLookup:
+    """A row of the query log.
+
+    count: how many lookups it stands for, all with the same outcome; `time` is that of the last one.
+    entry_id, score: of the entry that was served, or of the best candidate of a miss; None where nothing was compared.
+    hit_query: the query that the served answer was stored under. microseconds: None where the single lookup was not timed.
+    id: given by the store, growing from row to row; 0 before.
+    """
+
+    model_id: int
+    time: int
+    outcome: str
+    reason: str
+    query: str
+    hit_query: str | None = None
+    score: float | None = None
+    entry_id: int | None = None
+    microseconds: int | None = None
+    count: int = 1
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Add rows to the query log, in their order. Those of a model that is gone are passed over."""
+
+    lookups: tuple[LoggedLookup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PruneLog:
+    """Of the `limit` oldest rows of the query log remove those from `before` or earlier, and those that the `keep` newest leave no room."""
+
+    before: int
+    keep: int
+    limit: int
+
+
+Write = Put | Delete | DeleteExact | Truncate | Expire | CreateModel | DropModel | Configure | Touch | Log | PruneLog
+
+
+class Ranking(Enum):
+    """What makes an entry useful: how often it was served, or the tokens that saved (then the cost), as its META tells."""
+
+    HITS = "hits"
+    SAVED = "saved"
+
+
+@dataclass(frozen=True, slots=True)
+class UsefulEntry:
+    """An entry that was served at least once. tokens_saved and cost_saved: `tokens` and `cost` of its META times its hits, 0 without."""
+
+    id: int
+    query: str
+    hits: int
+    last_hit: int
+    tokens_saved: int
+    cost_saved: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The two seams of this room. Every back end passes the same contract tests (tests/storage)."""
+"""The seams of this room. Every back end passes the same contract tests (tests/storage)."""
 
 from asyncio import Future
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from storage.records import (
     Entry,
+    LoggedLookup,
     Model,
     Neighbour,
     Outcome,
     PartitionVectors,
+    Ranking,
     Usage,
+    UsefulEntry,
     VectorQuery,
     VectorRecord,
     Write,
@@ -50,12 +53,27 @@ class EntryReader(Protocol):
         """What the model holds; rows expired at `now` are left out."""
         ...
 
+    async def top(self, model_id: int, *, count: int, by: Ranking, now: int = 0) -> list[UsefulEntry]:
+        """The most useful entries, best first; never served and expired ones are left out."""
+        ...
+
 
 class Transaction(EntryReader, Protocol):
     """Several writes and reads that become durable together when the context ends, or not at all if it raises."""
 
     async def apply(self, writes: Sequence[Write], now: int) -> list[Outcome]:
         """Do these writes inside the transaction."""
+        ...
+
+
+class QueryLog(Protocol):
+    """What was looked up, for analysis. It is written by EntryStore.apply (Log, PruneLog), so that hit counters and rows are one unit.
+
+    A truncation leaves it as it is; with a model its rows are gone.
+    """
+
+    async def lookups(self, model_id: int, *, count: int, outcome: str | None = None, after: int | None = None) -> list[LoggedLookup]:
+        """At most `count` rows of this outcome (None: any): the newest, newest first, or those right after the id `after`, oldest first."""
         ...
 
 
@@ -75,8 +93,8 @@ class VectorSource(Protocol):
         ...
 
 
-class EntryStore(EntryReader, Protocol):
-    """Where entries and models are kept. What `apply` has answered is durable as configured.
+class EntryStore(EntryReader, QueryLog, Protocol):
+    """Where entries, models and the query log are kept. What `apply` has answered is durable as configured.
 
     Raises StoreUnavailable where the back end cannot be reached, StoreOverloaded where its queue is full.
     """

@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from mcserver.cache.models import Models
-from storage.records import Configure, CreateModel, Delete, DeleteExact, DropModel, Expire, Outcome, Put, Touch, Truncate, Write
+from storage.records import (
+    Configure,
+    CreateModel,
+    Delete,
+    DeleteExact,
+    DropModel,
+    Expire,
+    Log,
+    Outcome,
+    PruneLog,
+    Put,
+    Touch,
+    Truncate,
+    Write,
+)
 
 __all__ = ["FLUSH", "Change", "Changes", "Event", "Listener"]
 
@@ -58,7 +72,7 @@ class Changes:
         if not self.listeners:
             return []
         match write:
-            case Touch():
+            case Touch() | Log() | PruneLog():
                 return []
             case CreateModel():
                 return [Change(Event.CREATED, write.name)] if outcome.count else []

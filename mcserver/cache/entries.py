@@ -7,7 +7,7 @@ from mcserver.cache.change import Finish, WriteJob
 from mcserver.cache.question import Asked, compose_prompt
 from mcserver.prompt import Question
 from mcserver.table import Job
-from storage.records import DeleteExact, Entry, Truncate, Write
+from storage.records import DeleteExact, Entry, LoggedLookup, Ranking, Truncate, UsefulEntry, Write
 from storage.seams import Transaction
 
 if TYPE_CHECKING:
@@ -68,6 +68,16 @@ class Entries:
         if state is None:
             return 0, []
         return await (within or self._cache.store).scan(state.id, cursor, count=count, match=match, tags=tags, now=now)
+
+    async def top(self, model: str, *, count: int, by: Ranking, now: int, within: Transaction | None = None) -> list[UsefulEntry]:
+        """The most useful entries, best first, by their hit counters as of the last flush."""
+        state = self._cache.models.find(model)
+        return [] if state is None else await (within or self._cache.store).top(state.id, count=count, by=by, now=now)
+
+    async def log(self, model: str, *, count: int, outcome: str | None, after: int | None) -> list[LoggedLookup]:
+        """Rows of the query log as of the last flush: the newest, newest first, or those after a cursor, oldest first."""
+        state = self._cache.models.find(model)
+        return [] if state is None else await self._cache.store.lookups(state.id, count=count, outcome=outcome, after=after)
 
 
 class DeleteExactJob(Job):

@@ -36,7 +36,7 @@ EMPTY = Verdict("miss", "empty")
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One MC.GET. threshold can only tighten the model's own; detail reads the best candidate of a miss too."""
+    """One MC.GET. threshold can only tighten the model's own; detail reads the best candidate of a miss too; log: note it in the log."""
 
     asked: Asked
     tags: frozenset[str] = frozenset()
@@ -44,6 +44,7 @@ class Lookup:
     exact_only: bool = False
     vector: bytes | None = None
     detail: bool = False
+    log: bool = True
 
     @property
     def slow(self) -> bool:
@@ -111,7 +112,7 @@ class LookupJob(Job):
             item.verdict = self._recall(state, item)
             if item.verdict is None:
                 return None
-        return [self._count(state, item.verdict) for item in self._items if item.verdict]
+        return [self._count(state, item, item.verdict) for item in self._items if item.verdict]
 
     async def prepare(self) -> None:
         """Parse the questions, look for exact entries, embed the texts of the others."""
@@ -217,7 +218,7 @@ class LookupJob(Job):
         except StorageError:
             for item in undecided:
                 item.verdict = item.verdict or UNAVAILABLE
-        return self._finish([self._count(state, item.verdict or EMPTY) for item in self._items])
+        return self._finish([self._count(state, item, item.verdict or EMPTY) for item in self._items])
 
     def _query(self, state: ModelState, item: _Item, k: int) -> VectorQuery:
         vector = cast(Vectors, item.vector)  # an undecided lookup was embedded
@@ -268,7 +269,7 @@ class LookupJob(Job):
             return known
         return self._cache.exact.put(entry, state.statistics)
 
-    def _count(self, state: ModelState, verdict: Verdict) -> Verdict:
+    def _count(self, state: ModelState, item: _Item, verdict: Verdict) -> Verdict:
         statistics = state.statistics
         if self._touch:
             state.last_used = self._now
@@ -281,5 +282,8 @@ class LookupJob(Job):
                 statistics.exact += 1
             else:
                 statistics.semantic += 1
-        statistics.latency.record(int((self._cache.timer() - self._begun) * 1_000_000))
+        microseconds = int((self._cache.timer() - self._begun) * 1_000_000)
+        statistics.latency.record(microseconds)
+        if item.lookup.log:
+            self._cache.log.note(state, item.composed(state).query, verdict, now=self._now, microseconds=microseconds)
         return verdict

@@ -18,6 +18,7 @@ from mcserver.cache.admin import Admin
 from mcserver.cache.changes import FLUSH, Change, Changes
 from mcserver.cache.entries import Entries
 from mcserver.cache.gate import Gate
+from mcserver.cache.log import LookupLog
 from mcserver.cache.models import Models, ModelState
 from mcserver.exact import ExactTier
 from mcserver.settings import Settings, describe_model
@@ -69,6 +70,7 @@ class SemanticCache:
         self.models = Models(settings)
         self.changes = Changes(self.models)
         self.exact = ExactTier(settings.exact_memory)
+        self.log = LookupLog(settings)
         self.gate = Gate()
         self.entries = Entries(self)
         self.admin = Admin(self)

@@ -1,4 +1,4 @@
-"""Work that goes on beside the requests: hit counters to the store, expired entries out, the index checked against the table."""
+"""Work that goes on beside the requests: hit counters and the query log to the store, what is too old out of it, the index checked."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from mcserver.exact import Answer
 from mcserver.settings import Settings
 from mcserver.telemetry.statistics import ServerStatistics
 from storage.errors import StorageError
-from storage.records import Delete, Touch
+from storage.records import Delete, Log, LoggedLookup, PruneLog, Touch
 
 if TYPE_CHECKING:
     from mcserver.cache.semantic import SemanticCache
@@ -19,11 +19,15 @@ __all__ = ["Upkeep"]
 
 FLUSH_SECONDS = 1.0
 FLUSH_ROWS = 1000
-"""Counters stored in one unit; more follow, with other work in between."""
+"""Counters stored in one unit, and rows of the query log; more follow, with other work in between."""
 
 SWEEP_SECONDS = 0.5
 SWEEP_ROWS = 500
 """Expired rows removed in one unit; more follow at once, with other work in between."""
+
+PRUNE_SECONDS = 5.0
+PRUNE_ROWS = 500
+"""Rows of the query log looked at, and perhaps removed, in one unit; more follow at once, with other work in between."""
 
 CHECK_SECONDS = 60.0
 """How often to see whether `index-check-interval` still switches the check off."""
@@ -45,35 +49,49 @@ class Upkeep:
         self._tasks = [
             asyncio.create_task(self._every(lambda: FLUSH_SECONDS, self.flush)),
             asyncio.create_task(self._every(lambda: SWEEP_SECONDS, self.sweep)),
+            asyncio.create_task(self._every(lambda: PRUNE_SECONDS, self.prune)),
             asyncio.create_task(self._every(lambda: self._settings.index_check_interval or CHECK_SECONDS, self.check)),
         ]
         for task in self._tasks:
             task.add_done_callback(_report)
 
     async def stop(self) -> None:
-        """End, with the hit counters stored."""
+        """End, with the hit counters and the query log stored."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._unless_down(self.flush)
 
     async def flush(self) -> None:
-        """Store the hit counters of the answers hit since the last time. Counters of a failed write are counted as dropped."""
-        touched = self._cache.exact.take_touched()
-        for start in range(0, len(touched), FLUSH_ROWS):
-            await self._store_hits(touched[start : start + FLUSH_ROWS])
+        """Store the hit counters of the answers hit since the last time, and what waits for the query log.
 
-    async def _store_hits(self, touched: Sequence[Answer]) -> None:
+        What a failed write had in it is counted as dropped. What was not in it stays for the next time, also where this is cancelled.
+        """
+        exact, log = self._cache.exact, self._cache.log
+        for _ in range(0, max(len(exact.touched), len(log)), FLUSH_ROWS):
+            await self._store(exact.take_touched(FLUSH_ROWS), log.take(FLUSH_ROWS))
+        while len(log) >= FLUSH_ROWS:  # so many came in the meantime that they would not have room until the next time
+            await self._store((), log.take(FLUSH_ROWS))
+
+    async def _store(self, touched: Sequence[Answer], noted: Sequence[LoggedLookup]) -> None:
+        """Counters and rows as one unit: where the process ends in between, both are of the same time."""
         hits = tuple((answer.entry.id, answer.hits, answer.last_hit) for answer in touched)
+        lookups = tuple(sorted([*noted, *self._cache.log.tally(touched)], key=lambda lookup: lookup.time))
         for answer in touched:
             self._save(answer)
             if (state := self._cache.models.by_id(answer.entry.model_id)) is not None:
                 state.last_used = max(state.last_used, answer.last_hit)
         try:
-            await self._cache.store.apply([Touch(hits)], self._cache.now())
+            await self._cache.store.apply([Touch(hits), Log(lookups)], self._cache.now())
         except StorageError:
             self._statistics.touches_dropped += len(hits)
+            self._count_dropped(lookups)
             raise
+
+    def _count_dropped(self, lookups: Sequence[LoggedLookup]) -> None:
+        for lookup in lookups:
+            if (state := self._cache.models.by_id(lookup.model_id)) is not None:
+                state.statistics.log_dropped += lookup.count
 
     async def sweep(self) -> None:
         """Remove expired entries with their vectors, in bounded steps. Before it, make good what a failed transaction left behind."""
@@ -89,6 +107,15 @@ class Upkeep:
                 self._statistics.expired += outcomes[0].count
             if len(rows) < SWEEP_ROWS:
                 return
+
+    async def prune(self) -> None:
+        """Remove what is too old or too much from the query log, in bounded steps."""
+        removed = PRUNE_ROWS
+        while removed == PRUNE_ROWS:
+            now = self._cache.now()
+            write = PruneLog(now - self._settings.log_retention * 1000, self._settings.log_max_rows, PRUNE_ROWS)
+            [outcome] = await self._cache.store.apply([write], now)
+            removed = outcome.count
 
     async def check(self) -> None:
         """Compare the index with the table, unless that is switched off; the index repairs itself and logs what differed."""
@@ -113,7 +140,7 @@ class Upkeep:
         answer.statistics.tokens_saved += tokens * answer.hits
         answer.statistics.cost_saved += cost * answer.hits
         answer.stored_hits += answer.hits
-        answer.hits = 0
+        answer.hits = answer.noted = 0
 
 
 def _report(task: asyncio.Task[None]) -> None:

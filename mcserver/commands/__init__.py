@@ -2,6 +2,7 @@
 
 from mcserver.commands import (
     acl,
+    analysis,
     client,
     cluster,
     connection,
@@ -39,6 +40,7 @@ FAMILIES = (
     transaction.family,
     semantic.family,
     entry.family,
+    analysis.family,
     model.family,
     keyspace.family,
     key.family,

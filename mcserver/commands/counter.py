@@ -95,6 +95,7 @@ def cache_statistics(call: Call) -> Fields:
         **{f"mc_misses_{reason}": sum(one.misses[reason] for one in found) for reason in reasons},
         "mc_tokens_saved": sum(one.tokens_saved for one in found),
         "mc_cost_saved": f"{sum(one.cost_saved for one in found):.6f}",
+        "mc_log_dropped": sum(one.log_dropped for one in found),
         "mc_exact_answers": answers,
         "mc_exact_bytes": held,
         **(_of_all_models(call) if user.sees_all else {}),

@@ -11,7 +11,7 @@ from protocol.errors import CommandError
 from protocol.number import INTEGER_MIN
 from storage.records import Delete, Expire, Outcome, Write
 
-__all__ = ["family"]
+__all__ = ["DEFAULT_COUNT", "MAX_COUNT", "family", "read_cursor"]
 
 family = Family("semantic")
 
@@ -104,7 +104,7 @@ async def entry(call: Call) -> object:
 async def scan(call: Call) -> object:
     """Reply: the next cursor (0 at the end) and ids. MATCH is a glob on the query text; COUNT entries are looked at."""
     model = model_name(call)
-    cursor = call.arguments.take("cursor", _cursor)
+    cursor = call.arguments.take("cursor", read_cursor)
     options = call.arguments.options(_SCAN)
     following, ids = await call.cache.entries.scan(
         model,
@@ -175,7 +175,7 @@ def _seconds_left(expires: int, now: int) -> int:
     return (expires - now + 999) // 1000 if expires else -1
 
 
-def _cursor(arguments: Arguments, name: str) -> int:
+def read_cursor(arguments: Arguments, name: str) -> int:
     """Redis' words for a cursor that is none."""
     try:
         return integer(minimum=0)(arguments, name)

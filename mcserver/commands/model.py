@@ -171,6 +171,7 @@ def _report(report: ModelReport) -> dict[str, object]:
         "latency-us": _percentiles(statistics.latency.percentiles(PERCENTILES)),
         "tokens-saved": statistics.tokens_saved,
         "cost-saved": statistics.cost_saved,
+        "log-dropped": statistics.log_dropped,
     }
 
 

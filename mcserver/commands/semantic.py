@@ -124,7 +124,7 @@ def get_answer(call: Call) -> Result:
     verdicts = job.exact_now()
     if verdicts is None:
         return job
-    if not detail and (answer := verdicts[0].answer) is not None:
+    if not detail and lookup.log and (answer := verdicts[0].answer) is not None:  # what is remembered is logged, by its hit counter
         call.cache.exact.remember(tuple(call.words), answer)
     return _finish_one(call, detail=detail)(verdicts)
 
@@ -187,6 +187,7 @@ def _lookup(query: str, options: dict[str, Any], settings: Settings) -> Lookup:
         exact_only="EXACT" in options,
         vector=options.get("VECTOR"),
         detail="WITHMETA" in options,
+        log="NOLOG" not in options,
     )
 
 

@@ -225,8 +225,19 @@ class Process:
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """Notifications, slow log, latency and debugging."""
+    """Query log, notifications, slow log, latency and debugging."""
 
+    log_retention: int = option(
+        Integer(0, INT_MAX, "seconds"),
+        7 * 24 * 3600,
+        help="How long the query log (MC.LOG) keeps a lookup. 0: lookups are not logged, and what was logged is removed.",
+    )
+    log_max_rows: int = option(
+        Integer(0, LLONG_MAX), 1_000_000, help="Rows that the query log keeps at most, all models together, the latest ones. 0 keeps none."
+    )
+    log_sample: float = option(
+        Number(0, 1), 1.0, help="Share of the lookups that are logged, chosen at random. Hit counters and statistics count all."
+    )
     notify_keyspace_events: frozenset[str] = option(
         KeyspaceEvents(),
         frozenset(),

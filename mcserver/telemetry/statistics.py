@@ -70,7 +70,10 @@ _DOUBLINGS = {1 << power: _bucket((1 << power) - 1) + 1 for power in range(_HIGH
 
 @dataclass(slots=True)
 class ModelStatistics:
-    """Of one model, since the start or CONFIG RESETSTAT. `misses` counts by the verdict's reason."""
+    """Of one model, since the start or CONFIG RESETSTAT. `misses` counts by the verdict's reason.
+
+    log_dropped: lookups that should be in the query log and are not.
+    """
 
     exact: int = 0
     semantic: int = 0
@@ -78,6 +81,7 @@ class ModelStatistics:
     misses: Counter[str] = field(default_factory=Counter)
     tokens_saved: int = 0
     cost_saved: float = 0.0
+    log_dropped: int = 0
     latency: Latency = field(default_factory=Latency)
 
     def add(self, other: "ModelStatistics") -> None:
@@ -88,6 +92,7 @@ class ModelStatistics:
         self.misses.update(other.misses)
         self.tokens_saved += other.tokens_saved
         self.cost_saved += other.cost_saved
+        self.log_dropped += other.log_dropped
         self.latency.add(other.latency)
 
     def reset(self) -> None:

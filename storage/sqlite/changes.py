@@ -16,8 +16,10 @@ from storage.records import (
     DeleteExact,
     DropModel,
     Expire,
+    Log,
     Model,
     Outcome,
+    PruneLog,
     Put,
     Removed,
     Touch,
@@ -27,6 +29,10 @@ from storage.records import (
 )
 from storage.sqlite import statements as sql
 from storage.sqlite.rows import model_of
+
+_LOG_EPOCH = 0
+# A row of the query log with its place in the index, about.
+_LOOKUP_BYTES = 256
 
 
 def perform(connection: sqlite3.Connection, writes: Sequence[Write], now: int) -> list[Outcome]:
@@ -55,6 +61,8 @@ def sweep(connection: sqlite3.Connection, *, limit_rows: int, limit_bytes: int) 
     garbage = connection.execute(sql.GARBAGE).fetchone()
     if garbage is None:
         return None
+    if garbage[1] == _LOG_EPOCH:
+        return _sweep_log(connection, garbage, limit_rows)
     rows = connection.execute(sql.GARBAGE_ROWS, (*garbage, limit_rows)).fetchall()
     if not rows:
         connection.execute(sql.SWEPT, garbage)
@@ -65,6 +73,14 @@ def sweep(connection: sqlite3.Connection, *, limit_rows: int, limit_bytes: int) 
         if freed >= limit_bytes:
             break
     return freed
+
+
+def _sweep_log(connection: sqlite3.Connection, garbage: tuple[int, int], limit: int) -> int:
+    """Delete some rows that a dropped model left in the query log; about how many bytes."""
+    removed = connection.execute(sql.GARBAGE_LOOKUPS, (garbage[0], limit)).rowcount
+    if removed < limit:
+        connection.execute(sql.SWEPT, garbage)
+    return removed * _LOOKUP_BYTES
 
 
 def _forbidden(write: Write, outcome: Outcome) -> bool:
@@ -200,6 +216,7 @@ def _drop_model(connection: sqlite3.Connection, drop: DropModel, _now: int) -> O
     if model is None:
         return Outcome()
     count = _discard(connection, model)
+    connection.execute(sql.DISCARD, (model.id, _LOG_EPOCH))
     connection.execute(sql.DROP_MODEL, (model.id,))
     return Outcome(id=model.id, count=count, cleared=True)
 
@@ -218,6 +235,18 @@ def _touch(connection: sqlite3.Connection, touch: Touch, _now: int) -> Outcome:
     return Outcome(count=sum(connection.execute(sql.TOUCH, hit).rowcount for hit in touch.hits))
 
 
+def _log(connection: sqlite3.Connection, log: Log, _now: int) -> Outcome:
+    rows = [
+        (row.model_id, row.time, row.outcome, row.reason, row.query, row.hit_query, row.score, row.entry_id, row.microseconds, row.count)
+        for row in log.lookups
+    ]
+    return Outcome(count=connection.executemany(sql.ADD_LOOKUP, rows).rowcount if rows else 0)
+
+
+def _prune_log(connection: sqlite3.Connection, prune: PruneLog, _now: int) -> Outcome:
+    return Outcome(count=connection.execute(sql.PRUNE_LOOKUPS, (prune.before, prune.keep, prune.limit)).rowcount)
+
+
 def _model(connection: sqlite3.Connection, model_id: int) -> Model | None:
     row = connection.execute(sql.MODEL_BY_ID, (model_id,)).fetchone()
     return None if row is None else model_of(row)
@@ -233,4 +262,6 @@ _ACTIONS: dict[type, Callable[[sqlite3.Connection, Any, int], Outcome]] = {
     DropModel: _drop_model,
     Configure: _configure,
     Touch: _touch,
+    Log: _log,
+    PruneLog: _prune_log,
 }

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from storage.glob import Glob
-from storage.records import Entry, Model, Usage
+from storage.records import Entry, LoggedLookup, Model, Ranking, Usage, UsefulEntry
 from storage.sqlite import statements as sql
 
 # SQLite's own limit on a blob is lower (1,000,000,000 bytes).
 _ANY_LENGTH = 1 << 40
 _FLOAT32 = np.dtype("<f4")
+_TOP = {Ranking.HITS: sql.TOP_BY_HITS, Ranking.SAVED: sql.TOP_BY_SAVED}
 
 
 class AnswerTooLong(Exception):
@@ -69,6 +70,21 @@ def usage(connection: sqlite3.Connection, model_id: int, *, now: int) -> Usage:
 def expired(connection: sqlite3.Connection, now: int, limit: int) -> list[tuple[int, int]]:
     """(model id, entry id) of rows whose time is over, the longest expired first."""
     return connection.execute(sql.EXPIRED, (now, limit)).fetchall()
+
+
+def top(connection: sqlite3.Connection, model_id: int, *, count: int, by: Ranking, now: int) -> list[UsefulEntry]:
+    """The entries that were served most, or that saved most."""
+    found = connection.execute(_TOP[by], (model_id, now, count)).fetchall()
+    return [UsefulEntry(entry_id, query, hits, last_hit, int(tokens), cost) for entry_id, query, hits, last_hit, tokens, cost in found]
+
+
+def lookups(connection: sqlite3.Connection, model_id: int, *, count: int, outcome: str | None, after: int | None) -> list[LoggedLookup]:
+    """Rows of the query log: the newest, or those after an id."""
+    if after is None:
+        found = connection.execute(sql.NEWEST_LOOKUPS, (model_id, outcome, count))
+    else:
+        found = connection.execute(sql.LOOKUPS_AFTER, (model_id, outcome, count, after))
+    return [LoggedLookup(*row) for row in found.fetchall()]
 
 
 def scan(

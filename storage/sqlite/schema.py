@@ -96,7 +96,28 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_QUERY_LOG = (
+    # AUTOINCREMENT: a cursor that a reader has stays good, whatever was pruned.
+    """
+    CREATE TABLE lookup (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        model_id INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        score REAL,
+        entry_id INTEGER,
+        microseconds INTEGER,
+        query TEXT NOT NULL,
+        hit_query TEXT
+    )
+    """,
+    # With the outcome, so that a rare one is found without reading the rows of the others.
+    "CREATE INDEX lookup_by_model ON lookup (model_id, id, outcome)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _QUERY_LOG)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:

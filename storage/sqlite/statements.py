@@ -46,6 +46,40 @@ SELECT e.model_id, e.id FROM entry e INDEXED BY entry_by_expiry CROSS JOIN model
 WHERE e.expires > 0 AND e.expires <= ? ORDER BY e.expires LIMIT ?
 """
 
+# META is JSON as the client gave it: what is no number saves nothing.
+_TOKENS = "json_type(e.meta, '$.tokens') = 'integer' THEN json_extract(e.meta, '$.tokens')"
+_COST = "json_type(e.meta, '$.cost') IN ('integer', 'real') THEN json_extract(e.meta, '$.cost')"
+_TOP = f"""
+SELECT id, query, hits, last_hit, tokens * hits AS tokens_saved, cost * hits * 1.0 AS cost_saved
+FROM (
+    SELECT e.id, e.query, c.hits, c.last_hit,
+        CASE WHEN e.meta = '' THEN 0 WHEN {_TOKENS} ELSE 0 END AS tokens, CASE WHEN e.meta = '' THEN 0 WHEN {_COST} ELSE 0 END AS cost
+    FROM model m CROSS JOIN entry e INDEXED BY entry_by_id ON e.model_id = m.id AND e.epoch = m.epoch
+    CROSS JOIN counter c ON c.entry_id = e.id
+    WHERE m.id = ?1 AND c.hits > 0 AND NOT e.expires BETWEEN 1 AND ?2
+)
+ORDER BY
+"""
+TOP_BY_HITS = _TOP + "hits DESC, tokens_saved DESC, id LIMIT ?3"
+TOP_BY_SAVED = _TOP + "tokens_saved DESC, cost_saved DESC, hits DESC, id LIMIT ?3"
+
+# The query log.
+_LOOKUP = """
+SELECT model_id, time, outcome, reason, query, hit_query, score, entry_id, microseconds, count, id
+FROM lookup INDEXED BY lookup_by_model WHERE model_id = (SELECT id FROM model WHERE id = ?1) AND (?2 IS NULL OR outcome = ?2)
+"""
+NEWEST_LOOKUPS = _LOOKUP + "ORDER BY id DESC LIMIT ?3"
+LOOKUPS_AFTER = _LOOKUP + "AND id > ?4 ORDER BY id LIMIT ?3"
+ADD_LOOKUP = """
+INSERT INTO lookup (model_id, time, outcome, reason, query, hit_query, score, entry_id, microseconds, count)
+SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM model WHERE id = ?1
+"""
+PRUNE_LOOKUPS = """
+DELETE FROM lookup WHERE id IN (
+    SELECT id FROM (SELECT id, time FROM lookup ORDER BY id LIMIT ?3) WHERE time <= ?1 OR id <= (SELECT max(id) FROM lookup) - ?2
+)
+"""
+
 # What a vector index reads.
 PARTITIONS = """
 SELECT u.model_id, u.partition, u.entries FROM model m CROSS JOIN partition_usage u ON u.model_id = m.id AND u.epoch = m.epoch
@@ -112,7 +146,8 @@ SELECT e.id, ?2, ?3 FROM entry e CROSS JOIN model m ON m.id = e.model_id AND m.e
 ON CONFLICT DO UPDATE SET hits = hits + excluded.hits, last_hit = max(last_hit, excluded.last_hit)
 """
 
-# Deleting what older epochs left, a bounded number of rows at a time.
+# Deleting what older epochs and dropped models left, a bounded number of rows at a time. Epochs begin with 1: 0 stands for the query log.
 GARBAGE = "SELECT model_id, epoch FROM garbage LIMIT 1"
 GARBAGE_ROWS = "SELECT id, bytes FROM entry INDEXED BY entry_by_id WHERE model_id = ? AND epoch = ? LIMIT ?"
+GARBAGE_LOOKUPS = "DELETE FROM lookup WHERE id IN (SELECT id FROM lookup INDEXED BY lookup_by_model WHERE model_id = ? LIMIT ?)"
 SWEPT = "DELETE FROM garbage WHERE model_id = ? AND epoch = ?"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from storage.errors import StoreUnavailable
-from storage.records import Entry, Model, Outcome, Usage, Write
+from storage.records import Entry, LoggedLookup, Model, Outcome, Ranking, Usage, UsefulEntry, Write
 from storage.sqlite import rows
 from storage.sqlite.connection import checkpoint, open_reader, open_writer, translate, translated
 from storage.sqlite.keeper import Keeper
@@ -31,15 +31,26 @@ _MOST_ON_LOOP = 64
 
 
 @dataclass(frozen=True, slots=True)
+class _Reader:
+    """A connection and the thread that reads on it."""
+
+    connection: sqlite3.Connection
+    thread: ThreadPoolExecutor
+
+
+@dataclass(frozen=True, slots=True)
 class _Parts:
-    """What an open store consists of; closing `resources` lets go of all of it."""
+    """What an open store consists of; closing `resources` lets go of all of it.
+
+    analysis: for reads that may take seconds, which no sweep and no scan should wait behind.
+    """
 
     loop: AbstractEventLoop
     writer: Writer
     keeper: Keeper
     point_reader: sqlite3.Connection
-    bulk_reader: sqlite3.Connection
-    bulk_thread: ThreadPoolExecutor
+    bulk: _Reader
+    analysis: _Reader
     resources: ExitStack
 
 
@@ -75,15 +86,19 @@ class SqliteStore:
             migrate(connection, path)
             resources.callback(checkpoint, connection, "TRUNCATE")
             point_reader = resources.enter_context(closing(open_reader(path)))
-            bulk_reader = resources.enter_context(closing(open_reader(path)))
-            bulk_thread = resources.enter_context(ThreadPoolExecutor(1, "sqlite-reader"))
+            bulk, analysis = (
+                _Reader(
+                    resources.enter_context(closing(open_reader(path))), resources.enter_context(ThreadPoolExecutor(1, f"sqlite-{name}"))
+                )
+                for name in ("reader", "analysis")
+            )
             keeper = Keeper(path, sync_log=self._durability == "everysec")
             keeper.start()
             resources.callback(keeper.stop)
             writer = Writer(connection, keeper, loop, path=path, limit_units=self._limit_units, limit_bytes=self._limit_bytes)
             writer.start()
             resources.callback(writer.stop)
-            return _Parts(loop, writer, keeper, point_reader, bulk_reader, bulk_thread, resources.pop_all())
+            return _Parts(loop, writer, keeper, point_reader, bulk, analysis, resources.pop_all())
 
     async def close(self) -> None:
         """Commit what was accepted, empty the log into the database, end the threads. An open transaction is waited for."""
@@ -165,14 +180,25 @@ class SqliteStore:
         """What the model holds, exactly: triggers count it in the transaction of every write."""
         return await self._in_bulk(rows.usage, model_id, now=now)
 
-    async def _in_bulk(self, read: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **options: _P.kwargs) -> _T:
-        parts = self._parts
+    async def top(self, model_id: int, *, count: int, by: Ranking, now: int = 0) -> list[UsefulEntry]:
+        """The most useful entries, best first: goes through all of the model."""
+        return await self._on(self._parts.analysis, rows.top, model_id, count=count, by=by, now=now)
 
+    async def lookups(self, model_id: int, *, count: int, outcome: str | None = None, after: int | None = None) -> list[LoggedLookup]:
+        """Rows of the query log, the newest first, or those after an id, oldest first."""
+        return await self._on(self._parts.analysis, rows.lookups, model_id, count=count, outcome=outcome, after=after)
+
+    async def _in_bulk(self, read: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **options: _P.kwargs) -> _T:
+        return await self._on(self._parts.bulk, read, *args, **options)
+
+    async def _on(
+        self, reader: _Reader, read: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **options: _P.kwargs
+    ) -> _T:
         def work() -> _T:
             with translated(self._path):
-                return read(parts.bulk_reader, *args, **options)
+                return read(reader.connection, *args, **options)
 
-        return await parts.loop.run_in_executor(parts.bulk_thread, work)
+        return await self._parts.loop.run_in_executor(reader.thread, work)
 
     def source(self) -> SqliteSource:
         """A blocking view for a vector index, open as long as the store is."""

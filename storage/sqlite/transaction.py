@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from storage.records import Entry, Outcome, Usage, Write
+from storage.records import Entry, Outcome, Ranking, Usage, UsefulEntry, Write
 from storage.sqlite import changes, rows
 from storage.sqlite.writer import Job, Session, Writer
 
@@ -45,6 +45,11 @@ class SqliteTransaction:
         """What the model holds within the transaction."""
         held: Usage = await self._ask(partial(rows.usage, model_id=model_id, now=now))
         return held
+
+    async def top(self, model_id: int, *, count: int, by: Ranking, now: int = 0) -> list[UsefulEntry]:
+        """The most useful entries as they are within the transaction."""
+        found: list[UsefulEntry] = await self._ask(partial(rows.top, model_id=model_id, count=count, by=by, now=now))
+        return found
 
     def commit(self) -> "Future[None]":
         """End it and make it durable; whoever waits gets the error if that failed."""

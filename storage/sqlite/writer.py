@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from storage.errors import StoreOverloaded, StoreUnavailable
-from storage.records import Outcome, Put, Write
+from storage.records import Log, Outcome, Put, Write
 from storage.sqlite import changes
 from storage.sqlite.connection import FAILURES, checkpoint, translate
 from storage.sqlite.keeper import Keeper
@@ -23,8 +23,9 @@ _LOG = logging.getLogger("mcserver")
 # Rows of a truncated epoch deleted per transaction: some ten milliseconds, the longest that a write may wait behind it.
 _SWEEP_ROWS = 256
 _SWEEP_BYTES = 4 << 20
-# What a write costs apart from its payload: about a page of the log each.
+# What a write costs apart from its payload: about a page of the log each. Rows of the query log share their pages.
 _WRITE_BYTES = 4096
+_ROW_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +248,18 @@ def _size(items: Sequence[Unit | Session]) -> int:
 
 def weigh(writes: Sequence[Write]) -> int:
     """About how many bytes the writes take in the queue and in the log."""
-    return sum(_WRITE_BYTES + (_payload(write) if isinstance(write, Put) else 0) for write in writes)
+    return sum(_WRITE_BYTES + _payload(write) for write in writes)
 
 
-def _payload(put: Put) -> int:
+def _payload(write: Write) -> int:
+    match write:
+        case Put():
+            return _put_bytes(write)
+        case Log():
+            return sum(_ROW_BYTES + len(row.query) + len(row.hit_query or "") for row in write.lookups)
+    return 0
+
+
+def _put_bytes(put: Put) -> int:
     context = 0 if put.context_vector is None else put.context_vector.nbytes
     return len(put.query) + len(put.answer) + len(put.meta) + put.vector.nbytes + context

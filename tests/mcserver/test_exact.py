@@ -189,6 +189,14 @@ class TestForgetting:
         tier.hit(unkept, 5)
         assert tier.take_touched() == [unkept]
 
+    def test_hits_are_taken_some_at_a_time(self, tier):
+        answers = {put(tier, number) for number in (1, 2, 3)}
+        for answer in answers:
+            tier.hit(answer, 5)
+        taken = [tier.take_touched(2), tier.take_touched(2), tier.take_touched(2)]
+        assert [len(some) for some in taken] == [2, 1, 0]
+        assert {answer for some in taken for answer in some} == answers
+
 
 def test_the_share_of_some_models(tier):
     for number in (1, 2, 3):

@@ -15,10 +15,10 @@ from storage.sqlite import SqliteStore
 from tests.storage.entry_stores import PARTITION, key, vector
 
 ROUNDS = 10
-# Writes for as long as it is let: new entries, replacements, deletions, truncations of a second model. Tells what was acknowledged.
+# Writes for as long as it is let: new entries, hits, replacements, deletions, truncations of a second model. Tells what was acknowledged.
 WRITER = """
 import asyncio, sys
-from storage.records import Delete, Truncate
+from storage.records import Delete, Log, LoggedLookup, Touch, Truncate
 from storage.sqlite import SqliteStore
 from tests.storage.entry_stores import create, put, vector
 
@@ -26,6 +26,9 @@ async def work(store, model, first):
     for i in range(first, 1 << 40, 8):
         [outcome] = await store.apply([put(model, i, answer=b"%d" % i * 500, tags=("t",))], i)
         print("put", i, outcome.id, flush=True)
+        lookups = [LoggedLookup(model.id, i, "hit", "exact", "q" * 300, entry_id=outcome.id, count=count) for count in (1, i)]
+        await store.apply([Touch(((outcome.id, 1 + i, i),)), Log(tuple(lookups))], i)
+        print("hit", i, outcome.id, flush=True)
         if i % 3 == 0:
             await store.apply([put(model, i, answer=b"second", vector=vector(-i))], i)
             print("replaced", i, outcome.id, flush=True)
@@ -56,16 +59,19 @@ async def test_rounds(tmp_path: Path, durability: str) -> None:
     # A fixed seed: a failure can be run again. The moment of the kill is a number of acknowledgements, not a time.
     moments = random.Random(durability)
     seen: dict[int, str] = {}
+    hit: set[int] = set()
     epoch = 1
     for number in range(ROUNDS):
         lines = _run_and_kill(path, durability, first=number * 1_000_000, acknowledgements=moments.randint(1, 300))
-        for event, i, _ in lines:
+        for event, i, entry_id in lines:
             if event == "truncated":
                 epoch = max(epoch, i)
+            elif event == "hit":
+                hit.add(entry_id)
             else:
                 seen[i] = event
-        await _check(path, seen, epoch)
-    assert len(seen) > ROUNDS
+        await _check(path, seen, hit, epoch)
+    assert min(len(seen), len(hit)) > ROUNDS
 
 
 def _run_and_kill(path: Path, durability: str, *, first: int, acknowledgements: int) -> list[tuple[str, int, int]]:
@@ -79,7 +85,7 @@ def _run_and_kill(path: Path, durability: str, *, first: int, acknowledgements: 
     return [(event, int(i), int(entry_id)) for event, i, entry_id in (line.split() for line in lines if line.endswith("\n"))]
 
 
-async def _check(path: Path, seen: dict[int, str], epoch: int) -> None:
+async def _check(path: Path, seen: dict[int, str], hit: set[int], epoch: int) -> None:
     _check_nothing_is_half_there(path)
     store = SqliteStore(str(path))
     await store.open()
@@ -95,6 +101,9 @@ async def _check(path: Path, seen: dict[int, str], epoch: int) -> None:
             replaced = entry.answer == b"second"
             assert replaced or (event == "put" and entry.answer == b"%d" % i * 500)
             np.testing.assert_array_equal(vectors[entry.id], vector(-i if replaced else i))
+    logged = await store.lookups(kept.id, count=1 << 40)
+    assert {row.entry_id for row in logged} >= hit
+    assert all((row.query, row.count in (1, row.time)) == ("q" * 300, True) for row in logged)
     usage = await store.usage(churned.id)
     assert usage.entries in (0, 20)
     await store.close()
@@ -115,6 +124,7 @@ def _check_nothing_is_half_there(path: Path) -> None:
         "SELECT id FROM entry WHERE version NOT IN (SELECT version FROM vector WHERE length(vector) = 16)",
         "SELECT version FROM vector WHERE version NOT IN (SELECT version FROM entry)",
         "SELECT entry_id FROM tag WHERE entry_id NOT IN (SELECT id FROM entry)",
+        "SELECT entry_id, hits FROM counter EXCEPT SELECT entry_id, sum(count) FROM lookup GROUP BY entry_id",
         "SELECT model_id, epoch, partition, count(*), sum(bytes) FROM entry GROUP BY 1, 2, 3 EXCEPT SELECT * FROM partition_usage",
         "SELECT * FROM partition_usage EXCEPT SELECT model_id, epoch, partition, count(*), sum(bytes) FROM entry GROUP BY 1, 2, 3",
     ):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storage.errors import StoreCorrupt, StoreOverloaded, StoreUnavailable
-from storage.records import CreateModel
+from storage.records import CreateModel, DropModel, Log, LoggedLookup
 from storage.sqlite import SqliteStore, statements
 from storage.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from tests.storage.entry_stores import PARTITION, create, key, put, sqlite
@@ -84,6 +84,32 @@ class TestFile:
         assert connection.execute("SELECT note FROM entry").fetchall() == [(None,)]
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
         connection.close()
+
+    async def test_a_file_from_before_the_query_log_gets_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "entries.db"
+        with monkeypatch.context() as patch:
+            patch.setattr("storage.sqlite.schema.MIGRATIONS", MIGRATIONS[:1])
+            store = await _opened(path)
+            model = await create(store)
+            await store.close()
+        store = await _opened(path)
+        await store.apply([Log((LoggedLookup(model.id, 1, "miss", "empty", "q"),))], 1)
+        assert len(await store.lookups(model.id, count=1)) == 1
+        await store.close()
+
+    async def test_rows_of_a_dropped_model_are_swept(self, tmp_path: Path) -> None:
+        path = tmp_path / "entries.db"
+        store = await _opened(path)
+        model, other = await create(store, "m"), await create(store, "other")
+        lookups = tuple(LoggedLookup((model, other)[n == 0].id, n, "miss", "empty", "q") for n in range(600))
+        await store.apply([Log(lookups), DropModel(model.id)], 1)
+        connection = sqlite3.connect(path)
+        async with asyncio.timeout(30):
+            while connection.execute("SELECT count(*) FROM garbage").fetchone() != (0,):  # noqa: ASYNC110 - the sweep tells nobody
+                await asyncio.sleep(0)
+        assert connection.execute("SELECT model_id FROM lookup").fetchall() == [(other.id,)]
+        connection.close()
+        await store.close()
 
     async def test_a_damaged_page_is_reported_by_the_read_that_meets_it(self, tmp_path: Path) -> None:
         path = tmp_path / "entries.db"

@@ -69,6 +69,42 @@ class TestHits:
             await upkeep.flush()
         assert parts.context.statistics.touches_dropped == 1
 
+    async def test_a_failed_write_drops_no_more_than_it_had(self, parts, upkeep, monkeypatch):
+        monkeypatch.setattr(module, "FLUSH_ROWS", 2)
+        for number in range(5):
+            await parts.ask("MC.SET", "m", f"q{number}", "1")
+            await parts.ask("MC.GET", "m", f"q{number}")
+        parts.store.down = True
+        with pytest.raises(StoreUnavailable):
+            await upkeep.flush()
+        parts.store.down = False
+        await upkeep.flush()
+        hits = [(await parts.ask("MC.ENTRY", "m", number))["hits"] for number in range(1, 6)]
+        assert sorted(hits) == [0, 0, 1, 1, 1]
+        assert parts.context.statistics.touches_dropped == 2
+
+    async def test_a_stop_in_the_middle_of_a_flush_loses_none(self, parts, upkeep, monkeypatch):
+        monkeypatch.setattr(module, "FLUSH_ROWS", 2)
+        monkeypatch.setattr(module, "FLUSH_SECONDS", 0)
+        for number in range(5):
+            await parts.ask("MC.SET", "m", f"q{number}", "1")
+            await parts.ask("MC.GET", "m", f"q{number}")
+        began, apply = asyncio.Event(), parts.store.apply
+
+        def hold(writes, now):
+            applied = apply(writes, now)
+            began.set()
+            return asyncio.gather(applied, asyncio.Event().wait())
+
+        with monkeypatch.context() as patch:
+            patch.setattr(parts.store, "apply", hold)
+            upkeep.start()
+            await asyncio.wait_for(began.wait(), 30)
+            assert len(parts.cache.exact.touched) == 3
+        await upkeep.stop()
+        assert [(await parts.ask("MC.ENTRY", "m", number))["hits"] for number in range(1, 6)] == [1] * 5
+        assert len(await parts.ask("MC.LOG", "m")) == 5
+
 
 class TestSweep:
     async def test_expired_ones_stay_while_it_is_switched_off(self, parts, upkeep):

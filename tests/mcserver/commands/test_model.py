@@ -135,6 +135,7 @@ class TestInfo:
         assert found == {
             "entries": 1, "partitions": 1, "embedder": b"table", "dimension": 64, "epoch": 1, "sets": 1, "lookups": 4,
             "hits": {"exact": 2, "semantic": 1}, "misses": {"below-threshold": 1}, "hit-ratio": 0.75, "tokens-saved": 0, "cost-saved": 0.0,
+            "log-dropped": 0,
         }  # fmt: skip
 
     async def test_of_an_empty_model(self, parts):

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from embedding.errors import EmbedderUnavailable
+from mcserver.cache.upkeep import Upkeep
 from mcserver.network.connection import MAX_COMMANDS_PER_TURN
+from mcserver.network.pipeline import PORTION
 from tests.mcserver.parts import Parts, Peer, Tcp, error_text, pack, until
 
 
@@ -280,7 +282,7 @@ class TestRemembered:
         assert await warm.ask("MC.GET", "m", "a") == b"1"
 
     async def test_in_any_spelling(self, warm):
-        for words in (["mc.get", "m", "a"], ["MC.GET", "m", "a", "NOLOG"], ["MC.GET", "m", "a", "SYSTEM", ""]):
+        for words in (["mc.get", "m", "a"], ["MC.GET", "m", "a", "EXACT"], ["MC.GET", "m", "a", "SYSTEM", ""]):
             for _ in range(3):
                 assert await warm.ask(*words) == b"1"
 
@@ -298,3 +300,16 @@ async def test_others_get_their_turn(parts, tcp, peer):
     peer.send_bytes(pack("PING") * count)
     assert await peer.replies(count) == [b"PONG"] * count
     assert parts.context.statistics.commands["ping"].calls == count
+
+
+async def test_a_long_reply_comes_whole_and_in_its_place(parts, peer):
+    """It is encoded in portions; what was sent after it waits for it."""
+    queries = [f"q{number}".encode() for number in range(2 * PORTION + 1)]
+    await peer.ask("MC.CREATE", "m")
+    for query in queries:
+        await peer.ask("MC.GET", "m", query, "EXACT")
+    await Upkeep(parts.cache, parts.settings, parts.context.statistics).flush()
+    peer.send("MC.LOG", "m", "AFTER", 0, "COUNT", 1000)
+    peer.send("PING")
+    log, pong = await peer.replies(2)
+    assert ([row[row.index(b"query") + 1] for row in log], pong) == (queries, b"PONG")
