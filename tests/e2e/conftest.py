@@ -22,7 +22,8 @@ START_SECONDS = 60
 class RunningServer:
     """A server process and what is needed to reach it."""
 
-    def __init__(self, folder: Path, model: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, model: Path, *arguments: str, measured: bool = True) -> None:
+        """measured: whether it takes part in the measuring of coverage. It makes it slower, and one that is killed has nothing to tell."""
         self.folder = folder
         self.port = free_port()
         self.log = folder / "log"
@@ -31,6 +32,8 @@ class RunningServer:
             command = [sys.executable, "-P", "-m", "mcserver", "--port", str(self.port), "--dir", str(folder / "data")]
             command += [*([] if "--embedder" in arguments else ["--embedder", f"onnx:{model}"]), *arguments]
             environment = {name: value for name, value in os.environ.items() if not name.startswith("MCSERVER_")}
+            if not measured:
+                environment.pop("COVERAGE_PROCESS_CONFIG", None)
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         self._wait_until_ready()
 
@@ -89,11 +92,11 @@ def server(shared_server: RunningServer) -> RunningServer:
 
 @pytest.fixture
 def start(model: Path, tmp_path: Path) -> Iterator[object]:
-    """Start servers of one's own: `start(*arguments, folder=...)`. What still runs at the end is stopped."""
+    """Start servers of one's own: `start(*arguments, folder=..., measured=...)`. What still runs at the end is stopped."""
     started: list[RunningServer] = []
 
-    def begin(*arguments: str, folder: Path = tmp_path) -> RunningServer:
-        started.append(RunningServer(folder, model, *arguments))
+    def begin(*arguments: str, folder: Path = tmp_path, measured: bool = True) -> RunningServer:
+        started.append(RunningServer(folder, model, *arguments, measured=measured))
         return started[-1]
 
     yield begin

@@ -79,7 +79,7 @@ def figures() -> Iterator[dict[str, dict[str, float]]]:
 @pytest.fixture
 def crowded(start: Callable[..., RunningServer]) -> RunningServer:
     """A server that has room for all of them, and something to answer."""
-    server = start("--maxclients", str(IDLE + 100))
+    server = start("--maxclients", str(IDLE + 100), measured=False)
     client = server.client()
     client.execute_command("MC.SET", "small", "question", "answer")
     client.execute_command("MC.SET", "large", "question", ANSWER)

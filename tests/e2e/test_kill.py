@@ -110,7 +110,7 @@ def test_nothing_acknowledged_is_lost(start, tmp_path):
     arguments = ["--embedder", f"onnx:{model.path}"]
     choose = random.Random(20240229)
     writers = [Writer(f"model {number}", number) for number in range(WRITERS)]
-    server = start(*arguments, folder=tmp_path)
+    server = start(*arguments, folder=tmp_path, measured=False)
     for kill in range(ROUNDS):
         for writer in writers:
             writer.seed = kill * WRITERS + int(writer.model.split()[1])
@@ -122,7 +122,7 @@ def test_nothing_acknowledged_is_lost(start, tmp_path):
         for thread in threads:
             thread.join(60)
         server.process.wait(60)
-        server = start(*arguments, folder=tmp_path)
+        server = start(*arguments, folder=tmp_path, measured=False)
         with server.client(protocol=3, decode_responses=False) as client:
             for writer in writers:
                 writer.check(client)
