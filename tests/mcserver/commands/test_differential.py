@@ -38,6 +38,7 @@ class Duel:
     def begin(self, protocol: int) -> None:
         """Open the connections."""
         for side in self.sides:
+            self._forget_users(side)
             side.open(CONNECTIONS)
             for peer in side.peers:
                 peer.ask(b"HELLO", b"%d" % protocol)
@@ -49,10 +50,14 @@ class Duel:
             for password in POOLS["password"]:
                 side.command(b"AUTH", password)
             side.command(b"CLIENT", b"UNPAUSE")
-            side.command(b"ACL", b"DELUSER", *(user for user in POOLS["user"] if user != b"default"))
             for name, value in defaults:
                 assert side.command(b"CONFIG", b"SET", name, value) == (b"+", b"OK"), name
             side.hear()
+
+    def _forget_users(self, side: Side) -> None:
+        """Those that the last example made, in its last moment perhaps: a command that a pause held may still be run, or not any more."""
+        _, users = side.command(b"ACL", b"USERS")
+        side.command(b"ACL", b"DELUSER", b"nobody", *(name for _, name in users if name != b"default"))
 
     def close(self) -> None:
         """Close what is still open."""
