@@ -2,6 +2,8 @@
 
 from hashlib import sha256
 
+from protocol.text import encode
+
 __all__ = ["hash_password", "hide_password"]
 
 _HASHED = {">": "#", "<": "!"}
@@ -15,4 +17,4 @@ def hash_password(password: bytes) -> str:
 def hide_password(rule: str) -> str:
     """A rule of ACL SETUSER that means the same, without a password in clear: `#digest` for `>password`."""
     sign = _HASHED.get(rule[:1])
-    return rule if sign is None else sign + hash_password(rule[1:].encode("utf-8", "surrogateescape"))
+    return rule if sign is None else sign + hash_password(encode(rule[1:]))

@@ -6,6 +6,8 @@ reply). The texts are those of Redis, to the letter: client libraries and test s
 
 from collections.abc import Sequence
 
+from protocol.text import decode
+
 __all__ = [
     "DB_OUT_OF_RANGE",
     "NOT_AN_INTEGER",
@@ -85,7 +87,7 @@ def unknown_command(name: bytes, arguments: Sequence[bytes]) -> CommandError:
         if len(beginning) >= _QUOTED_BYTES:
             break
         beginning += b"'%b' " % _quotable(argument, _QUOTED_BYTES - len(beginning))
-    return CommandError(f"unknown command '{_quote(name)}', with args beginning with: {_decode(beginning)}")
+    return CommandError(f"unknown command '{_quote(name)}', with args beginning with: {decode(beginning)}")
 
 
 def unknown_subcommand(container: str, subcommand: bytes) -> CommandError:
@@ -147,7 +149,7 @@ def unsupported_protocol() -> CommandError:
 
 def hello_option(option: bytes) -> CommandError:
     """HELLO with an option that does not exist or lacks its value."""
-    quoted = _decode(_quotable(option, len(option)))
+    quoted = decode(_quotable(option, len(option)))
     return CommandError(f"Syntax error in HELLO option '{quoted}'")
 
 
@@ -183,14 +185,9 @@ def subscribed(name: str) -> CommandError:
 
 
 def _quote(value: bytes) -> str:
-    return _decode(_quotable(value, _QUOTED_BYTES))
+    return decode(_quotable(value, _QUOTED_BYTES))
 
 
 def _quotable(value: bytes, limit: int) -> bytes:
     """The part Redis prints: its format stops at a NUL byte."""
     return value[:limit].partition(b"\0")[0]
-
-
-def _decode(value: bytes) -> str:
-    """Text from which the encoder makes the very same bytes again, also where they are not UTF-8."""
-    return value.decode("utf-8", "surrogateescape")

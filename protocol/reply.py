@@ -24,6 +24,7 @@ from typing import Any
 
 from protocol.errors import WireError
 from protocol.number import format_float
+from protocol.text import encode as encode_text
 
 __all__ = [
     "NULL_ARRAY",
@@ -55,7 +56,7 @@ _LINE_ENDS = str.maketrans("\r\n", "  ")
 def _octets(text: str) -> bytes:
     """UTF-8; a byte that could not be decoded becomes itself again, a lone surrogate that a client escaped in JSON a question mark."""
     try:
-        return text.encode("utf-8", "surrogateescape")
+        return encode_text(text)
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace")
 

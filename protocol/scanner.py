@@ -10,6 +10,7 @@ from io import BytesIO
 from protocol.errors import ProtocolError, QueryBufferExceeded
 from protocol.inline import split_words
 from protocol.number import parse_integer
+from protocol.text import decode
 
 __all__ = ["Limits", "Scanner"]
 
@@ -205,4 +206,4 @@ class Scanner:
 
 def _first_character(line: bytes) -> str:
     """The first byte as an error text shows it; that of an empty line is its line end."""
-    return (line or b"\r")[:1].decode("utf-8", "surrogateescape")
+    return decode((line or b"\r")[:1])

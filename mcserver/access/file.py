@@ -1,12 +1,13 @@
 """The ACL file: one user a line, `user <name> <rule> ...`."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mcserver.access.description import describe_user
 from mcserver.access.rule import RuleError, UnknownCommandError, apply_rule, has_spaces
 from mcserver.access.user import User
+from mcserver.replacement import replace_file
+from protocol.text import decode, encode
 
 __all__ = ["AclFile", "AclFileError"]
 
@@ -24,7 +25,7 @@ class AclFile:
     def read(self, make: Callable[[str], User]) -> dict[str, User]:
         """Its users by name, each begun by `make`. Raises AclFileError with everything that is wrong."""
         try:
-            text = self.path.read_bytes().decode("utf-8", "surrogateescape")
+            text = decode(self.path.read_bytes())
         except OSError as error:
             raise AclFileError(f"Error loading ACLs, opening file '{self.path}': {error.strerror}") from None
         users: dict[str, User] = {}
@@ -34,19 +35,9 @@ class AclFile:
         return users
 
     def write(self, users: Iterable[User]) -> None:
-        """Put the users in its place, whole or not at all. Raises OSError."""
+        """Put the users in its place, whole or not at all; digests are nobody else's business. Raises OSError."""
         lines = [f"user {user.name} {describe_user(user)}\n" for user in users]
-        draft = self.path.with_name(f"{self.path.name}.tmp-{os.getpid()}")
-        try:
-            with open(draft, "wb", opener=_open_private) as file:
-                file.write("".join(lines).encode("utf-8", "surrogateescape"))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        _sync_folder(self.path.parent)
+        replace_file(self.path, encode("".join(lines)))
 
     def _read_line(self, number: int, line: str, users: dict[str, User], make: Callable[[str], User]) -> Iterator[str]:
         """Take over the user of a line; what is wrong with it."""
@@ -79,17 +70,3 @@ def _apply(user: User, rules: list[str], where: str) -> Iterator[str]:
                 yield f"{where}: {error}."
             told = True
     user.change(())
-
-
-def _open_private(path: str, flags: int) -> int:
-    """Digests are nobody else's business."""
-    return os.open(path, flags, 0o600)
-
-
-def _sync_folder(folder: Path) -> None:
-    """What was renamed is on disk when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,10 +1,13 @@
 """Which keys, and which channels, a user may reach: by glob patterns."""
 
 from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
 
 from storage.glob import Glob
 
 __all__ = ["ChannelPatterns", "KeyPatterns"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +23,36 @@ class KeyPattern:
         return (self.read or not read) and (self.write or not write)
 
 
-class KeyPatterns:
-    """The keys of a user: all of them, or those that fit a pattern, in the order in which they were given."""
+class _Patterns(Generic[T]):
+    """What a user may use of one kind: everything, or what fits a pattern, in the order in which the patterns were given."""
 
     __slots__ = ("_patterns", "everything")
 
-    def __init__(self) -> None:
-        self.everything = False
-        self._patterns: dict[str, KeyPattern] = {}
+    def __init__(self, *, everything: bool = False) -> None:
+        self.everything = everything
+        self._patterns: dict[str, T] = {}
 
     def allow_everything(self) -> None:
-        """All keys."""
+        """All of it."""
         self.everything = True
         self._patterns.clear()
 
     def clear(self) -> None:
-        """No key."""
+        """Nothing."""
         self.everything = False
         self._patterns.clear()
+
+    def copy(self) -> Self:
+        """The same, to be changed apart."""
+        twin = type(self)(everything=self.everything)
+        twin._patterns = dict(self._patterns)
+        return twin
+
+
+class KeyPatterns(_Patterns[KeyPattern]):
+    """The keys of a user."""
+
+    __slots__ = ()
 
     def add(self, pattern: str, *, read: bool, write: bool) -> None:
         """Keys that fit the pattern too. Given again, it allows what either of the two did."""
@@ -63,32 +78,11 @@ class KeyPatterns:
             return ["~*"]
         return [_rule(pattern, one) for pattern, one in self._patterns.items()]
 
-    def copy(self) -> "KeyPatterns":
-        """The same, to be changed apart."""
-        twin = KeyPatterns()
-        twin.everything = self.everything
-        twin._patterns = dict(self._patterns)
-        return twin
 
+class ChannelPatterns(_Patterns[Glob]):
+    """The channels of a user."""
 
-class ChannelPatterns:
-    """The channels of a user: all of them, or those that fit a pattern, in the order in which they were given."""
-
-    __slots__ = ("_patterns", "everything")
-
-    def __init__(self, *, everything: bool) -> None:
-        self.everything = everything
-        self._patterns: dict[str, Glob] = {}
-
-    def allow_everything(self) -> None:
-        """All channels."""
-        self.everything = True
-        self._patterns.clear()
-
-    def clear(self) -> None:
-        """No channel."""
-        self.everything = False
-        self._patterns.clear()
+    __slots__ = ()
 
     def add(self, pattern: str) -> None:
         """Channels that fit the pattern too."""
@@ -109,12 +103,6 @@ class ChannelPatterns:
     def words(self) -> list[str]:
         """The rules that give these patterns."""
         return ["&*"] if self.everything else [f"&{pattern}" for pattern in self._patterns]
-
-    def copy(self) -> "ChannelPatterns":
-        """The same, to be changed apart."""
-        twin = ChannelPatterns(everything=self.everything)
-        twin._patterns = dict(self._patterns)
-        return twin
 
 
 def _rule(pattern: str, allowed: KeyPattern) -> str:

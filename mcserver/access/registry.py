@@ -13,6 +13,7 @@ from mcserver.folder import StartupError
 from mcserver.settings import Settings
 from mcserver.telemetry.client import describe_client
 from protocol.errors import CommandError
+from protocol.text import decode, encode
 
 if TYPE_CHECKING:
     from mcserver.context import Client
@@ -53,12 +54,12 @@ class Access:
 
     def authenticate(self, name: bytes, password: bytes) -> User | None:
         """The user, where it exists, is enabled and the password is right. Takes as long where there is no such user."""
-        user = self.users.get(name.decode("utf-8", "surrogateescape"), self._nobody)
+        user = self.users.get(decode(name), self._nobody)
         return user if user.accepts(password) else None
 
     def all(self) -> list[User]:
         """The users in the order of their names' bytes, as Redis lists them."""
-        return sorted(self.users.values(), key=lambda user: user.name.encode("utf-8", "surrogateescape"))
+        return sorted(self.users.values(), key=lambda user: encode(user.name))
 
     def lines(self) -> list[str]:
         """Each user with the rules that make it: what ACL LIST shows behind the word `user`."""
@@ -145,8 +146,8 @@ class Access:
 
     def record_failed_login(self, client: "Client", name: bytes, *, command: bytes, queued: bool) -> None:
         """Count and log a wrong name or password; `command` is the first word of the request, `queued` whether EXEC runs it."""
-        denial = Denial(Reason.AUTH, command.decode("utf-8", "surrogateescape"))
-        self._record(client, denial, name.decode("utf-8", "surrogateescape"), queued=queued)
+        denial = Denial(Reason.AUTH, decode(command))
+        self._record(client, denial, decode(name), queued=queued)
 
     def _the_file(self) -> AclFile:
         if self.file is None:

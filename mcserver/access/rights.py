@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from protocol.text import decode
+
 if TYPE_CHECKING:
     from mcserver.table import Command, Table
 
@@ -60,7 +62,7 @@ class CommandRights:
         if command.name in self._names:
             return True
         first = self._first_arguments.get(command.name)
-        return first is not None and len(words) > 1 and _text(words[1]).lower() in (one.lower() for one in first)
+        return first is not None and len(words) > 1 and decode(words[1]).lower() in (one.lower() for one in first)
 
     def holds(self, command: "Command") -> bool:
         """Whether the command may be run with any arguments."""
@@ -89,7 +91,3 @@ class CommandRights:
         self._names = self._names | names if allow else self._names - names
         for command in commands:
             self._first_arguments.pop(command.name, None)
-
-
-def _text(word: bytes) -> str:
-    return word.decode("utf-8", "surrogateescape")

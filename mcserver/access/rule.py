@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcserver.password import hash_password
 from mcserver.table import CATEGORIES
+from protocol.text import encode
 
 if TYPE_CHECKING:
     from mcserver.access.user import User
@@ -93,7 +94,7 @@ def _remove_password(user: "User", rule: str) -> None:
 def _digest(rule: str) -> str:
     """Of the password behind `>` or `<`; what stands behind `#` or `!` is one already."""
     if rule[0] in "><":
-        return hash_password(_bytes(rule[1:]))
+        return hash_password(encode(rule[1:]))
     if not _DIGEST.fullmatch(rule[1:]):
         raise RuleError("The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters")
     return rule[1:]
@@ -170,10 +171,6 @@ def _category(rule: str) -> str:
 
 def _refuse_selector(user: "User", rule: str) -> None:
     raise RuleError("Selectors are not supported, give the user its rules without parentheses")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 _WORDS: dict[str, Callable[["User"], None]] = {

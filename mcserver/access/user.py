@@ -10,6 +10,7 @@ from mcserver.access.rights import CommandRights
 from mcserver.access.rule import apply_rule
 from mcserver.password import hash_password
 from mcserver.settings import Settings
+from protocol.text import decode
 
 if TYPE_CHECKING:
     from mcserver.table import Command, Table
@@ -72,7 +73,7 @@ class User:
 
     def hears(self, channel: bytes) -> bool:
         """Whether the user may use the channel."""
-        return self.channels.everything or self.channels.allow(_text(channel))
+        return self.channels.everything or self.channels.allow(decode(channel))
 
     def change(self, rules: Sequence[str]) -> None:
         """Follow rules in their order. Raises RuleError; what stood before the wrong rule is then done."""
@@ -116,7 +117,7 @@ class User:
         if command.every_key and not self.keys.allow_all(read=False, write=True):
             return Denial(Reason.KEY, "*")
         for word in command.keys(words):
-            key = _text(word)
+            key = decode(word)
             if not self.keys.allow(key, read=command.reads_key, write=command.writes_key):
                 return Denial(Reason.KEY, key)
         return None
@@ -126,14 +127,10 @@ class User:
             return None
         allow = self.channels.allow_pattern if command.name == "psubscribe" else self.channels.allow
         for word in command.channels(words):
-            channel = _text(word)
+            channel = decode(word)
             if not allow(channel):
                 return Denial(Reason.CHANNEL, channel)
         return None
 
     def _default_channels(self) -> ChannelPatterns:
         return ChannelPatterns(everything=self._settings.acl_pubsub_default == "allchannels")
-
-
-def _text(word: bytes) -> str:
-    return word.decode("utf-8", "surrogateescape")

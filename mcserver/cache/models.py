@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcserver.settings import ModelSettings, Settings
 from mcserver.telemetry.statistics import ModelStatistics
+from protocol.text import decode
 from storage.glob import Glob
 from storage.records import Model
 
@@ -49,7 +50,7 @@ class ModelState:
 
 def name_of(key: bytes) -> str:
     """A key of Redis as the name of a model. Bytes that are no UTF-8 become text that no model is called."""
-    return key.decode("utf-8", "surrogateescape")
+    return decode(key)
 
 
 class Models:

@@ -10,6 +10,7 @@ from mcserver.table import CATEGORIES, Family
 from protocol.errors import NOT_AN_INTEGER, CommandError, wrong_arity, wrong_subcommand_arity
 from protocol.number import parse_integer
 from protocol.reply import OK, Members
+from protocol.text import decode
 
 __all__ = ["family"]
 
@@ -49,7 +50,7 @@ def list_users(call: Call) -> object:
 @family.command("ACL|GETUSER", "username", summary="Describes a user.", complexity="O(N) with N rules", flags=_ADMIN)
 def get_user(call: Call) -> object:
     """Reply: a map, nil if there is no such user."""
-    user = call.context.access.users.get(_text(call.words[2]))
+    user = call.context.access.users.get(decode(call.words[2]))
     if user is None:
         return None
     return {
@@ -67,8 +68,8 @@ def get_user(call: Call) -> object:
 )
 def set_user(call: Call) -> object:
     """Reply: OK; all rules take effect, or none. Subscribers that may not have their channels any more are closed."""
-    access, name = call.context.access, _text(call.words[2])
-    draft = access.draft(name, [_text(word) for word in call.words[3:]])
+    access, name = call.context.access, decode(call.words[2])
+    draft = access.draft(name, [decode(word) for word in call.words[3:]])
     before = access.users.get(name)
     narrower = before is not None and not draft.channels.cover(before.channels)
     user = access.put(draft)
@@ -87,7 +88,7 @@ def set_user(call: Call) -> object:
 )
 def delete_users(call: Call) -> object:
     """Reply: the number of users deleted."""
-    names = [_text(word) for word in call.words[2:]]
+    names = [decode(word) for word in call.words[2:]]
     if "default" in names:
         raise CommandError("The 'default' user cannot be removed")
     gone = [user for name in names if (user := call.context.access.remove(name)) is not None]
@@ -103,7 +104,7 @@ def list_category(call: Call) -> object:
     commands = list(call.context.commands.everything())
     if len(call.words) == 2:  # noqa: PLR2004 - nothing but the name
         return [category for category in CATEGORIES if any(category in command.categories for command in commands)]
-    category = _text(call.words[2])
+    category = decode(call.words[2])
     if category.lower() not in CATEGORIES:
         raise CommandError(f"Unknown category '{category[:128]}'")
     return [command.name for command in commands if category.lower() in command.categories]
@@ -141,13 +142,13 @@ def show_log(call: Call) -> object:
 )
 def dry_run(call: Call) -> object:
     """Reply: OK, or text that says what is lacking."""
-    name, words = _text(call.words[2]), call.words[3:]
+    name, words = decode(call.words[2]), call.words[3:]
     user = call.context.access.users.get(name)
     if user is None:
         raise CommandError(f"User '{name}' not found")
     command = call.context.commands.locate(words)
     if command is None:
-        raise CommandError(f"Command '{_text(words[0])}' not found")
+        raise CommandError(f"Command '{decode(words[0])}' not found")
     if not command.fits(len(words)):
         raise wrong_arity(command.name)
     denial = user.denial(command, words)
@@ -210,7 +211,7 @@ def _clients_of(call: Call, users: Iterable[User]) -> list[Client]:
 def _may_stay_subscribed(client: Client) -> bool:
     channels = client.user.channels
     named = client.channels | client.shard_channels
-    return all(channels.allow(_text(one)) for one in named) and all(channels.allow_pattern(_text(one)) for one in client.patterns)
+    return all(channels.allow(decode(one)) for one in named) and all(channels.allow_pattern(decode(one)) for one in client.patterns)
 
 
 def _close(call: Call, clients: Iterable[Client]) -> None:
@@ -227,8 +228,3 @@ def _read_integer(word: bytes) -> int:
     if number is None:
         raise CommandError(NOT_AN_INTEGER)
     return number
-
-
-def _text(word: bytes) -> str:
-    """Any bytes, so that names, passwords and patterns may be any."""
-    return word.decode("utf-8", "surrogateescape")

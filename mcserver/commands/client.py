@@ -11,6 +11,7 @@ from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.number import parse_integer
 from protocol.reply import OK, Verbatim
 from protocol.request import pack_request
+from protocol.text import decode
 
 __all__ = ["family", "read_attribute", "read_id", "read_type"]
 
@@ -50,7 +51,7 @@ def set_name(call: Call) -> object:
 )
 def set_info(call: Call) -> object:
     """Reply: OK."""
-    option = call.words[2].decode("utf-8", "surrogateescape")
+    option = decode(call.words[2])
     match option.lower():
         case "lib-name":
             call.client.library_name = read_attribute(call.words[3], option)
@@ -98,7 +99,7 @@ def read_attribute(given: bytes, name: str) -> str:
 
 def read_type(given: bytes) -> str:
     """A type of client by one of its words. Raises CommandError."""
-    name = given.decode("utf-8", "surrogateescape")
+    name = decode(given)
     if name.lower() not in _TYPES:
         raise CommandError(f"Unknown client type '{name}'")
     return _TYPES[name.lower()]

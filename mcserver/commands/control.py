@@ -10,6 +10,7 @@ from mcserver.telemetry.client import client_type
 from protocol.errors import NOT_AN_INTEGER, SYNTAX_ERROR, CommandError, wrong_subcommand_arity
 from protocol.number import parse_integer
 from protocol.reply import OK, Raw
+from protocol.text import decode
 
 __all__ = ["family"]
 
@@ -58,7 +59,7 @@ class _Chosen:
 def kill(call: Call) -> object:
     """Reply: OK for an address, else the number of connections closed. One's own is closed after the reply."""
     alone = len(call.words) == 3  # noqa: PLR2004 - CLIENT KILL address
-    chosen = _Chosen(address=_text(call.words[2]), skip_me=False) if alone else _choose(call)
+    chosen = _Chosen(address=decode(call.words[2]), skip_me=False) if alone else _choose(call)
     now = call.cache.clock()
     found = [client for client in call.context.clients.values() if chosen.fits(client, call.client, now)]
     for client in found:
@@ -83,9 +84,9 @@ def _choose(call: Call) -> _Chosen:
             case b"type":
                 chosen.type = read_type(value)
             case b"addr":
-                chosen.address = _text(value)
+                chosen.address = decode(value)
             case b"laddr":
-                chosen.local_address = _text(value)
+                chosen.local_address = decode(value)
             case b"user":
                 chosen.user = _user(call, value)
             case b"maxage":
@@ -202,11 +203,7 @@ def _positive(given: bytes, refusal: str) -> int:
 
 
 def _user(call: Call, given: bytes) -> str:
-    name = _text(given)
+    name = decode(given)
     if name not in call.context.access.users:
         raise CommandError(f"No such user '{name}'")
     return name
-
-
-def _text(given: bytes) -> str:
-    return given.decode("utf-8", "surrogateescape")

@@ -10,6 +10,7 @@ from mcserver.table import Family
 from protocol.arguments import Arguments, choice, integer
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK
+from protocol.text import decode
 
 __all__ = ["family"]
 
@@ -124,4 +125,4 @@ def _count(arguments: Arguments, name: str) -> int:
 
 def _any_text(arguments: Arguments, name: str) -> str:
     """What is no UTF-8 fits no name, which Redis does not mind."""
-    return arguments.pop().decode("utf-8", "surrogateescape")
+    return decode(arguments.pop())

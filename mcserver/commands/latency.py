@@ -10,6 +10,7 @@ from mcserver.telemetry.sparkline import COLUMNS, draw
 from mcserver.telemetry.statistics import CommandStatistics
 from protocol.errors import CommandError
 from protocol.reply import Verbatim
+from protocol.text import decode
 
 __all__ = ["family"]
 
@@ -31,14 +32,14 @@ def latest(call: Call) -> object:
 @family.command("LATENCY|HISTORY", "event", summary="Returns the spikes of an event.", flags=_ADMIN)
 def history(call: Call) -> object:
     """Reply: an array of time in seconds and milliseconds, oldest first."""
-    series = call.context.latency.find(_text(call.words[2]))
+    series = call.context.latency.find(decode(call.words[2]))
     return [[spike.time, spike.milliseconds] for spike in series.spikes] if series else []
 
 
 @family.command("LATENCY|GRAPH", "event", summary="Draws the spikes of an event.", flags=_ADMIN)
 def graph(call: Call) -> object:
     """Reply: text."""
-    event = _text(call.words[2])
+    event = decode(call.words[2])
     series = call.context.latency.find(event)
     if series is None:
         raise CommandError(f"No samples available for event '{event}'")
@@ -54,7 +55,7 @@ def doctor(call: Call) -> object:
 @family.command("LATENCY|RESET", "[event ...]", summary="Forgets the spikes of events, by default of all.", flags=_ADMIN)
 def reset(call: Call) -> object:
     """Reply: how many events there were."""
-    return call.context.latency.reset([_text(word) for word in call.words[2:]])
+    return call.context.latency.reset([decode(word) for word in call.words[2:]])
 
 
 @family.command(
@@ -74,7 +75,7 @@ def histogram(call: Call) -> object:
 def _named(call: Call) -> Iterator[str]:
     """The commands asked for: a container stands for its subcommands."""
     for word in call.words[2:]:
-        name, _, sub = _text(word).lower().partition("|")
+        name, _, sub = decode(word).lower().partition("|")
         command = call.context.commands.find(name.encode())
         if command is None:
             continue
@@ -101,7 +102,3 @@ def _ago(seconds: int) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
-
-
-def _text(word: bytes) -> str:
-    return word.decode("utf-8", "surrogateescape")

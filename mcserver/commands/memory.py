@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+from mcserver.cache.models import name_of
 from mcserver.context import Call
 from mcserver.process import allocator_report, peak_bytes, release_free_memory, resident_bytes
 from mcserver.table import Family
@@ -40,7 +41,7 @@ _USAGE = Options(SAMPLES=_samples)
 )
 def usage(call: Call) -> object:
     """Reply: an integer, nil where there is no such model. It is counted with every write, so that nothing need be sampled."""
-    name = call.arguments.pop().decode("utf-8", "surrogateescape")
+    name = name_of(call.arguments.pop())
     call.arguments.options(_USAGE)
     return _usage(call, name) if call.cache.models.find(name) is not None else None
 

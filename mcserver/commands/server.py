@@ -9,6 +9,7 @@ from mcserver.telemetry.redaction import REDACTED
 from protocol.arguments import Options, flag
 from protocol.errors import SYNTAX_ERROR, CommandError
 from protocol.reply import OK, Raw
+from protocol.text import decode
 
 __all__ = ["family"]
 
@@ -31,7 +32,7 @@ family.container("CONFIG", summary="A container for commands on the server's set
 )
 def show_settings(call: Call) -> object:
     """Reply: a map of names and values. Secrets are for those who may also change them."""
-    found = call.context.settings.describe([_text(word) for word in call.words[2:]])
+    found = call.context.settings.describe([decode(word) for word in call.words[2:]])
     change = call.context.commands.named("config|set")
     if change is not None and not call.client.user.may(change):
         found |= {name: REDACTED.decode() for name, value in found.items() if value and is_secret(name)}
@@ -47,7 +48,7 @@ def show_settings(call: Call) -> object:
 )
 def change_settings(call: Call) -> object:
     """Reply: OK."""
-    texts = [_text(word) for word in call.words[2:]]
+    texts = [decode(word) for word in call.words[2:]]
     if len(texts) % 2:
         raise CommandError(SYNTAX_ERROR)
     call.context.settings.assign(list(zip(texts[::2], texts[1::2], strict=True)))
@@ -96,8 +97,3 @@ def shut_down(call: Call) -> object:
     call.client.closing = True
     call.context.shutdown()
     return Raw(b"")
-
-
-def _text(word: bytes) -> str:
-    """Any bytes, so that a password may be any, and an error quotes what was sent."""
-    return word.decode("utf-8", "surrogateescape")

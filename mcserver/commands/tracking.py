@@ -8,6 +8,7 @@ from mcserver.tracking import Tracking
 from protocol.errors import NOT_AN_INTEGER, SYNTAX_ERROR, CommandError
 from protocol.number import parse_integer
 from protocol.reply import OK, Members
+from protocol.text import decode
 
 __all__ = ["family"]
 
@@ -143,15 +144,11 @@ def _check_prefixes(prefixes: Sequence[bytes], old: Tracking | None) -> None:
     for position, prefix in enumerate(prefixes):
         for existing in sorted(old.prefixes) if old is not None else ():
             if _overlap(prefix, existing):
-                raise CommandError(f"Prefix '{_text(prefix)}' overlaps with an existing prefix '{_text(existing)}'. {_OVERLAPS}")
+                raise CommandError(f"Prefix '{decode(prefix)}' overlaps with an existing prefix '{decode(existing)}'. {_OVERLAPS}")
         for other in prefixes[position + 1 :]:
             if _overlap(prefix, other):
-                raise CommandError(f"Prefix '{_text(prefix)}' overlaps with another provided prefix '{_text(other)}'. {_OVERLAPS}")
+                raise CommandError(f"Prefix '{decode(prefix)}' overlaps with another provided prefix '{decode(other)}'. {_OVERLAPS}")
 
 
 def _overlap(one: bytes, other: bytes) -> bool:
     return one.startswith(other) or other.startswith(one)
-
-
-def _text(prefix: bytes) -> str:
-    return prefix.decode("utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import cast
 
+from mcserver.cache.models import name_of
 from mcserver.context import Call, Context, Queued, Result
 from mcserver.dispatch import account, call_of, wire_error
 from mcserver.table import Family, Job
@@ -71,7 +72,7 @@ def watch(call: Call) -> object:
     if call.client.transaction is not None:
         raise CommandError("WATCH inside MULTI is not allowed")
     for word in call.words[1:]:
-        name = word.decode("utf-8", "surrogateescape")
+        name = name_of(word)
         call.client.watch(name, call.cache.models.state_of(name))
     return OK
 

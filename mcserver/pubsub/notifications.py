@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mcserver.cache.changes import Change, Changes, Event
 from mcserver.pubsub.channels import Channels
 from mcserver.settings import Settings
+from protocol.text import encode
 
 __all__ = ["Notifications"]
 
@@ -45,7 +46,7 @@ class Notifications:
             kind, name = _NAMES.get(change.event, ("", b""))
             if kind not in wanted:
                 continue
-            model = change.model.encode("utf-8", "surrogateescape")
+            model = encode(change.model)
             if "K" in wanted:
                 self._channels.publish(b"__keyspace@0__:" + model, name, about=change.model)
             if "E" in wanted:

@@ -1,16 +1,13 @@
 """Writing the settings in force back into the file they came from (CONFIG REWRITE)."""
 
-import os
-import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import tomlkit
 from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 
+from mcserver.replacement import replace_file
 from mcserver.settings.error import SettingError
 from mcserver.settings.kind import Plain
 from mcserver.settings.option import Option
@@ -41,7 +38,7 @@ def rewrite(settings: Settings, amend_users: Amend | None = None, *, everything:
         changes = [*_changes(settings, everything=everything), *_changed_users(path, amend_users)]
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
         _update(document, changes)
-        _replace(path, tomlkit.dumps(document).encode())
+        replace_file(path, tomlkit.dumps(document).encode(), like=path.stat())
     except OSError as error:
         raise SettingError(f"Rewriting config file: {error.strerror or error}") from None
     except (SettingError, TOMLKitError) as error:
@@ -104,30 +101,3 @@ def _put(document: TOMLDocument, name: str, value: Plain) -> None:
         document[name] = value.split()
     else:
         document[name] = value
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """At any moment, whatever ends the process, the file is the old one or the new one."""
-    before = path.stat()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-            with suppress(PermissionError):  # only root may give files away
-                os.fchown(descriptor, before.st_uid, before.st_gid)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(name, path)
-    except OSError:
-        Path(name).unlink()
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mcserver.telemetry.redaction import shorten
 from protocol.reply import Status
 from protocol.text import quote
 
@@ -41,10 +42,6 @@ class Monitors:
     def show(self, client: "Client", words: Sequence[bytes], now: float) -> None:
         """Tell them what `client` has run at `now` (seconds since the epoch)."""
         source = f"unix:{client.address.removesuffix(':0')}" if client.unix else client.address
-        line = Status(f"{now:.6f} [0 {source}] {' '.join(quote(_shorten(word)) for word in words[:MAX_WORDS])}")
+        line = Status(f"{now:.6f} [0 {source}] {' '.join(quote(shorten(word, MAX_WORD)) for word in words[:MAX_WORDS])}")
         for monitor in self:
             monitor.push(line)
-
-
-def _shorten(word: bytes) -> bytes:
-    return word if len(word) <= MAX_WORD else b"%b... (%d more bytes)" % (word[:MAX_WORD], len(word) - MAX_WORD)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mcserver.settings import is_secret
+from protocol.text import decode
 
 if TYPE_CHECKING:
     from mcserver.table import Command
 
-__all__ = ["REDACTED", "shown"]
+__all__ = ["REDACTED", "shorten", "shown"]
 
 REDACTED = b"(redacted)"
 
@@ -20,6 +21,11 @@ def shown(command: "Command", words: Sequence[bytes]) -> Sequence[bytes]:
     """The words with every secret among them replaced; the words themselves where there is none, as nearly always."""
     hidden = _SECRETS.get(command.name)
     return words if hidden is None else hidden(words)
+
+
+def shorten(word: bytes, most: int) -> bytes:
+    """At most so many bytes of the word, and how many were left out."""
+    return word if len(word) <= most else b"%b... (%d more bytes)" % (word[:most], len(word) - most)
 
 
 def _after_name(words: Sequence[bytes]) -> list[bytes]:
@@ -43,7 +49,7 @@ def _after_auth(words: Sequence[bytes]) -> list[bytes]:
 def _secret_settings(words: Sequence[bytes]) -> list[bytes]:
     visible = list(words)
     for place in range(3, len(words), 2):
-        if is_secret(words[place - 1].decode("utf-8", "surrogateescape")):
+        if is_secret(decode(words[place - 1])):
             visible[place] = REDACTED
     return visible
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mcserver.telemetry.redaction import shown
+from mcserver.telemetry.redaction import shorten, shown
 
 if TYPE_CHECKING:
     from mcserver.context import Client
@@ -76,12 +76,7 @@ class Slowlog:
 
 
 def _shorten(words: Sequence[bytes]) -> Iterator[bytes]:
-    if len(words) <= MAX_WORDS:
-        yield from map(_shorten_word, words)
-    else:
-        yield from map(_shorten_word, words[: MAX_WORDS - 1])
-        yield b"... (%d more arguments)" % (len(words) - MAX_WORDS + 1)
-
-
-def _shorten_word(word: bytes) -> bytes:
-    return word if len(word) <= MAX_WORD else b"%b... (%d more bytes)" % (word[:MAX_WORD], len(word) - MAX_WORD)
+    kept = words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1]
+    yield from (shorten(word, MAX_WORD) for word in kept)
+    if len(kept) < len(words):
+        yield b"... (%d more arguments)" % (len(words) - len(kept))

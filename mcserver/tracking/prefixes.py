@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mcserver.cache.models import name_of
 from mcserver.tracking.invalidation import Invalidation
 from mcserver.tracking.mode import Tracking
 
@@ -75,4 +76,4 @@ def _is_told(client: "Client", tracking: Tracking, key: bytes, by: "Client | Non
     """Not if it changed the key itself and said NOLOOP, nor if it must not know of it."""
     if client is by and tracking.no_loop:
         return False
-    return client.user.sees_all or client.user.sees(key.decode("utf-8", "surrogateescape"))
+    return client.user.sees_all or client.user.sees(name_of(key))

@@ -12,6 +12,7 @@ from mcserver.tracking.invalidation import Invalidation
 from mcserver.tracking.mode import Tracking
 from mcserver.tracking.prefixes import Prefixes
 from mcserver.tracking.readers import Readers
+from protocol.text import encode
 
 if TYPE_CHECKING:
     from mcserver.context import Client
@@ -97,7 +98,7 @@ class TrackingTable:
             return
         by = acting.get()
         for model in dict.fromkeys(change.model for change in changes):
-            key = model.encode("utf-8", "surrogateescape")
+            key = encode(model)
             self.prefixes.note(key, by)
             self._invalidate(key, by)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mcserver.parts import Parts, Tcp, opened
+from tests.mcserver.parts import Parts, Peer, Tcp, opened
 
 
 @pytest.fixture
@@ -20,3 +20,13 @@ async def tcp(parts: Parts) -> AsyncIterator[Tcp]:
     await tcp.listen()
     yield tcp
     await tcp.close()
+
+
+@pytest.fixture
+async def peer(tcp: Tcp) -> Peer:
+    return await tcp.connect()
+
+
+@pytest.fixture
+async def other(tcp: Tcp) -> Peer:
+    return await tcp.connect()

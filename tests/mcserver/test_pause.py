@@ -7,16 +7,6 @@ import pytest
 from tests.mcserver.parts import Parts, Peer, Tcp, error_text, pack, until
 
 
-@pytest.fixture
-async def peer(tcp: Tcp) -> Peer:
-    return await tcp.connect()
-
-
-@pytest.fixture
-async def other(tcp: Tcp) -> Peer:
-    return await tcp.connect()
-
-
 def held(parts: Parts) -> int:
     return sum(client.held for client in parts.context.clients.values())
 

@@ -2,31 +2,7 @@
 
 import pytest
 
-from tests.mcserver.parts import Parts, Peer, Tcp, error_text, opened, pack, until
-
-
-@pytest.fixture
-async def parts(tmp_path):
-    async with opened(Parts(tmp_path)) as parts:
-        yield parts
-
-
-@pytest.fixture
-async def tcp(parts: Parts):
-    tcp = Tcp(parts)
-    await tcp.listen()
-    yield tcp
-    await tcp.close()
-
-
-@pytest.fixture
-async def peer(tcp: Tcp) -> Peer:
-    return await tcp.connect()
-
-
-@pytest.fixture
-async def other(tcp: Tcp) -> Peer:
-    return await tcp.connect()
+from tests.mcserver.parts import Parts, Peer, error_text, pack, until
 
 
 async def fields(peer: Peer) -> dict[str, str]:

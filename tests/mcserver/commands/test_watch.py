@@ -4,21 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.mcserver.parts import Parts, Peer, Tcp, error_text, opened, pack, until
-
-
-@pytest.fixture
-async def parts(tmp_path):
-    async with opened(Parts(tmp_path)) as parts:
-        yield parts
-
-
-@pytest.fixture
-async def tcp(parts: Parts):
-    tcp = Tcp(parts)
-    await tcp.listen()
-    yield tcp
-    await tcp.close()
+from tests.mcserver.parts import Parts, Peer, Tcp, error_text, pack, until
 
 
 @pytest.fixture
@@ -26,11 +12,6 @@ async def peer(tcp: Tcp) -> Peer:
     peer = await tcp.connect()
     await peer.ask("MC.SET", "m", "a", "1")
     return peer
-
-
-@pytest.fixture
-async def other(tcp: Tcp) -> Peer:
-    return await tcp.connect()
 
 
 async def executed(peer: Peer) -> object:

@@ -14,11 +14,6 @@ async def listener(tcp: Tcp) -> Peer:
     return peer
 
 
-@pytest.fixture
-async def peer(tcp: Tcp) -> Peer:
-    return await tcp.connect()
-
-
 async def heard(tcp: Tcp, listener: Peer) -> list[tuple[str, str]]:
     """What was published since the last time, up to a message that marks the end."""
     tcp.parts.context.channels.publish(b"end", b"")

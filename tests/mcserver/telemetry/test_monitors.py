@@ -10,11 +10,6 @@ LINE = re.compile(rb"(\d+\.\d{6}) \[0 (\S+)\] (.*)")
 
 
 @pytest.fixture
-async def peer(tcp: Tcp) -> Peer:
-    return await tcp.connect()
-
-
-@pytest.fixture
 async def monitor(tcp: Tcp) -> Peer:
     monitor = await tcp.connect()
     assert await monitor.ask("MONITOR") == b"OK"
